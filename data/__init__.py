@@ -1,0 +1,1 @@
+"""Data at rest: record, lake, histories on disk, import."""

@@ -1,0 +1,101 @@
+"""Where a shop's things lie: the one file that knows the layout of a home folder."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recsys.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One shop's folder.
+
+    Parameters
+    ----------
+    root
+        The folder; made on first use.
+    """
+
+    root: Path
+
+    @property
+    def config_path(self) -> Path:
+        """Settings an operator writes."""
+        return self.root / "dapei.toml"
+
+    @property
+    def record_path(self) -> Path:
+        """The durable truth."""
+        return self.root / "record.db"
+
+    @property
+    def lake(self) -> Path:
+        """Parquet that jobs read."""
+        return self.root / "lake"
+
+    @property
+    def histories(self) -> Path:
+        """Everybody's events as memory-mapped arrays."""
+        return self.root / "histories"
+
+    @property
+    def bundles(self) -> Path:
+        """Trained bundles and the pointer to the one in use."""
+        return self.root / "bundles"
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys."""
+        return self.root / "keys"
+
+    @property
+    def quarantine(self) -> Path:
+        """Bad lines of imports, one file an import."""
+        return self.root / "quarantine"
+
+    def config(self) -> dict[str, Any]:
+        """What `dapei.toml` says; empty where there is none.
+
+        Raises
+        ------
+        ConfigError
+            The file is no TOML.
+        """
+        if not self.config_path.exists():
+            return {}
+        try:
+            return tomllib.loads(self.config_path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+            raise ConfigError(f"{self.config_path} is no valid TOML: {cause}") from cause
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fsync_tree(folder: Path) -> None:
+    """Bring every file below a folder, and the folder, to the disk."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    fsync_folder(folder)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Replace a file so that a reader or a crash sees the old or the new one, never a part."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    fsync_folder(path.parent)

@@ -1,0 +1,286 @@
+"""What can be shown: one item space for products and videos, as columns."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.errors import InvalidItem
+from recsys.events import check_text, millis
+from recsys.ids import IdMap, Ints, Mask, Texts
+
+Idxs = NDArray[np.int32]
+
+TITLE_LIMIT, TAG_LIMIT, LINK_LIMIT = 300, 64, 1_000
+MAX_TAGS, MAX_CARDS = 64, 64
+
+
+class Kind(IntEnum):
+    """What an item is; the number is what arrays hold and must never change."""
+
+    PRODUCT = 0
+    VIDEO = 1
+
+    @property
+    def word(self) -> str:
+        """The word callers use."""
+        return self.name.lower()
+
+
+KIND_WORDS: dict[str, Kind] = {kind.word: kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One product or video.
+
+    Parameters
+    ----------
+    category
+        Path from the root, like ("母婴", "辅食").
+    price_minor, member_price_minor
+        Public prices in fen.
+    stock
+        None means not counted; 0 means sold out.
+    cards
+        Ids of the products a video sells.
+    duration_s
+        Length of a video in seconds; 0 for a note of pictures and text.
+    durable
+        Bought once (a cooker), not again and again (rice); None means unknown.
+    sponsored, promotional
+        Both force the 广告 mark.
+    commission_bp
+        Commission in hundredths of a percent.
+
+    Raises
+    ------
+    InvalidItem
+        A field is missing, of the wrong kind or out of bounds.
+    """
+
+    item_id: str
+    kind: Kind
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    creator_id: str | None = None
+    shop_id: str | None = None
+    price_minor: int | None = None
+    member_price_minor: int | None = None
+    available: bool = True
+    stock: int | None = None
+    published_at: datetime | None = None
+    expires_at: datetime | None = None
+    cards: tuple[str, ...] = ()
+    duration_s: float | None = None
+    durable: bool | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    cover: str | None = None
+    link: str | None = None
+    sponsored: bool = False
+    promotional: bool = False
+    audience: tuple[str, ...] = ()
+    restricted: bool = False
+    commission_bp: int = 0
+    media: str | None = None
+    campaigns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what lists and stores rely on."""
+        check_text("item_id", self.item_id, limit=128, error=InvalidItem)
+        self._check_texts()
+        for name in ("price_minor", "member_price_minor", "stock", "commission_bp", "duration_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 10**12:
+                raise InvalidItem(f"{name} is out of range, got {value}; allowed: 0 to 10^12")
+        for name in ("published_at", "expires_at"):
+            at = getattr(self, name)
+            if at is not None and at.tzinfo is None:
+                raise InvalidItem(f"{name} has no time zone, got {at}; allowed: an aware time")
+
+    def _check_texts(self) -> None:
+        if len(self.title) > TITLE_LIMIT:
+            raise InvalidItem(f"title is too long, got {len(self.title)}; allowed: {TITLE_LIMIT}")
+        for name, limit in (("tags", MAX_TAGS), ("cards", MAX_CARDS), ("category", 8)):
+            values = getattr(self, name)
+            if len(values) > limit:
+                raise InvalidItem(f"{name} has too many parts, got {len(values)}; max {limit}")
+            for value in values:
+                check_text(
+                    name, value, limit=128 if name == "cards" else TAG_LIMIT, error=InvalidItem
+                )
+        for name in ("cover", "link"):
+            value = getattr(self, name)
+            if value is not None:
+                check_text(name, value, limit=LINK_LIMIT, error=InvalidItem)
+
+    @property
+    def on_sale(self) -> bool:
+        """Whether it may be shown: switched on and not sold out."""
+        return self.available and self.stock != 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Links:
+    """Lists of different length in two arrays: row i is `targets[offsets[i]:offsets[i + 1]]`."""
+
+    offsets: Ints
+    targets: Idxs
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int] | NDArray[Any]]) -> Self:
+        """The rows in the order given."""
+        parts = [np.asarray(row, dtype=np.int32) for row in rows]
+        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+        np.cumsum([len(part) for part in parts], out=offsets[1:])
+        return cls(offsets, np.concatenate(parts) if parts else np.empty(0, dtype=np.int32))
+
+    def row(self, idx: int) -> Idxs:
+        """The targets of row `idx`."""
+        return self.targets[self.offsets[idx] : self.offsets[idx + 1]]
+
+    def rows(self, idxs: NDArray[Any]) -> Idxs:
+        """The targets of several rows, one behind the other."""
+        if len(idxs) == 0:
+            return np.empty(0, dtype=np.int32)
+        return np.concatenate([self.row(int(idx)) for idx in idxs])
+
+    def turned(self, n_rows: int) -> "Links":
+        """Row j lists every i that linked to j; `n_rows` counts the targets' space."""
+        sources = np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
+        order = np.argsort(self.targets, kind="stable")
+        offsets = np.zeros(n_rows + 1, dtype=np.int64)
+        np.cumsum(np.bincount(self.targets, minlength=n_rows), out=offsets[1:])
+        return Links(offsets, sources[order])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """Every item as columns, one value a position; what a bundle carries and a request reads.
+
+    Attributes
+    ----------
+    ids
+        Outside ids; n positions.
+    kind
+        Shape (n,), values of `Kind`.
+    on_sale, durable, ad, restricted
+        Shape (n,). An item of unknown durability counts as durable: showing it again is the
+        worse mistake.
+    category, creator
+        Shape (n,), positions in `categories` (joined by "/"; position 0 is the empty path) and
+        `creators` (position 0 is "no creator").
+    duration_s
+        Shape (n,), seconds; NaN where unknown.
+    published_ms
+        Shape (n,), milliseconds since 1970; 0 where unknown.
+    tag_names, tags
+        The tags there are, and each item's own.
+    cards, shown_by
+        Video → products on its cards, and the same links turned round.
+    titles
+        By position.
+    display
+        By position: JSON object of price_minor, cover and link, ready to be sent.
+    """
+
+    ids: IdMap
+    kind: NDArray[np.int8]
+    on_sale: Mask
+    durable: Mask
+    ad: Mask
+    restricted: Mask
+    category: Idxs
+    categories: Texts
+    creator: Idxs
+    creators: Texts
+    duration_s: NDArray[np.float32]
+    published_ms: Ints
+    tag_names: IdMap
+    tags: Links
+    cards: Links
+    shown_by: Links
+    titles: Texts
+    display: Texts
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> Self:
+        """The items in the order given; cards to unknown or non-product items are left out."""
+        ids = IdMap.of([item.item_id for item in items])
+        tag_names = IdMap.of(_distinct(tag for item in items for tag in item.tags))
+        category, categories = _coded(["/".join(item.category) for item in items])
+        creator, creators = _coded([item.creator_id or "" for item in items])
+        kind = np.array([item.kind for item in items], dtype=np.int8)
+        cards = Links.of(_products(ids.find_all(item.cards), kind) for item in items)
+        return cls(
+            ids=ids,
+            kind=kind,
+            on_sale=_mask(item.on_sale for item in items),
+            durable=_mask(item.durable is not False for item in items),
+            ad=_mask(item.sponsored or item.promotional for item in items),
+            restricted=_mask(item.restricted for item in items),
+            category=category,
+            categories=categories,
+            creator=creator,
+            creators=creators,
+            duration_s=np.array(
+                [np.nan if item.duration_s is None else item.duration_s for item in items],
+                dtype=np.float32,
+            ),
+            published_ms=np.array(
+                [millis(item.published_at) if item.published_at else 0 for item in items],
+                dtype=np.int64,
+            ),
+            tag_names=tag_names,
+            tags=Links.of(np.unique(tag_names.find_all(item.tags)) for item in items),
+            cards=cards,
+            shown_by=cards.turned(len(items)),
+            titles=Texts.of(item.title or item.item_id for item in items),
+            display=Texts.of(_display(item) for item in items),
+        )
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        return len(self.ids)
+
+    def of_kind(self, kind: Kind) -> Idxs:
+        """Positions of one kind, ascending."""
+        return np.flatnonzero(self.kind == kind).astype(np.int32)
+
+    def with_on_sale(self, changes: dict[str, bool]) -> "Catalog":
+        """The same catalogue with some items switched on or off; unknown ids are left out."""
+        on_sale = self.on_sale.copy()
+        for item_id, is_on in changes.items():
+            idx = self.ids.find(item_id)
+            if idx is not None:
+                on_sale[idx] = is_on
+        return replace(self, on_sale=on_sale)
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _coded(values: list[str]) -> tuple[Idxs, Texts]:
+    names = _distinct(["", *values])
+    positions = {name: idx for idx, name in enumerate(names)}
+    return np.array([positions[value] for value in values], dtype=np.int32), Texts.of(names)
+
+
+def _mask(values: Iterable[bool]) -> Mask:
+    return np.fromiter(values, dtype=np.bool_)
+
+
+def _products(idxs: Ints, kind: NDArray[np.int8]) -> Ints:
+    return np.asarray(idxs[kind[idxs] == Kind.PRODUCT])
+
+
+def _display(item: Item) -> str:
+    shown = {"price_minor": item.price_minor, "cover": item.cover, "link": item.link}
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,132 @@
+"""Outside strings ↔ inside positions, as flat arrays that can be memory-mapped.
+
+A dict of a million entries costs a worker 100 MB and a second at start; sorted hashes cost nothing
+until they are read.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+def hash64(text: str) -> int:
+    """A stable 64-bit hash of a text, the same in every process and version."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """Many texts in two arrays, read one at a time.
+
+    Attributes
+    ----------
+    blob
+        All texts as UTF-8, one behind the other.
+    offsets
+        Shape (n + 1,). Text i is `blob[offsets[i]:offsets[i + 1]]`.
+    """
+
+    blob: NDArray[np.uint8]
+    offsets: Ints
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Self:
+        """The texts in the order given."""
+        parts = [text.encode() for text in texts]
+        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+        np.cumsum([len(part) for part in parts], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(parts), dtype=np.uint8), offsets)
+
+    def __len__(self) -> int:
+        """How many texts there are."""
+        return len(self.offsets) - 1
+
+    def raw(self, idx: int) -> bytes:
+        """Text `idx` as UTF-8."""
+        return self.blob[self.offsets[idx] : self.offsets[idx + 1]].tobytes()
+
+    def __getitem__(self, idx: int) -> str:
+        """Text `idx`."""
+        return self.raw(idx).decode()
+
+    def all(self) -> list[str]:
+        """Every text, in order; for offline work."""
+        whole, ends = self.blob.tobytes(), self.offsets.tolist()
+        return [whole[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdMap:
+    """Outside ids and their positions 0 … n − 1, in the order first given.
+
+    Attributes
+    ----------
+    texts
+        The ids by position.
+    hashes
+        Shape (n,), sorted. The 64-bit hash of each id.
+    order
+        Shape (n,). `order[j]` is the position whose hash is `hashes[j]`.
+    """
+
+    texts: Texts
+    hashes: NDArray[np.uint64]
+    order: Ints
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> Self:
+        """A map of distinct ids; a repeated id is a programmer's mistake (ValueError)."""
+        if len(set(ids)) != len(ids):
+            raise ValueError("ids repeat; an IdMap needs each id once")
+        hashes = np.fromiter((hash64(one) for one in ids), dtype=np.uint64, count=len(ids))
+        order = np.argsort(hashes, kind="stable")
+        return cls(Texts.of(ids), hashes[order], order.astype(np.int64))
+
+    def __len__(self) -> int:
+        """How many ids there are."""
+        return len(self.order)
+
+    def __getitem__(self, idx: int) -> str:
+        """The outside id at position `idx`."""
+        return self.texts[idx]
+
+    def find(self, outside_id: str) -> int | None:
+        """The position of an outside id, or None if it is not here."""
+        key = np.uint64(hash64(outside_id))
+        j = int(np.searchsorted(self.hashes, key))
+        while j < len(self.hashes) and self.hashes[j] == key:
+            if self.texts[int(self.order[j])] == outside_id:
+                return int(self.order[j])
+            j += 1
+        return None
+
+    def find_all(self, outside_ids: Iterable[str]) -> Ints:
+        """The positions of those ids that are here, in the order asked; the others are left out."""
+        found = (self.find(one) for one in outside_ids)
+        return np.array([idx for idx in found if idx is not None], dtype=np.int64)
+
+    def translate(self, other: "IdMap") -> tuple[Ints, Mask]:
+        """For every position of `other`: its position here, and whether it is here at all.
+
+        Works on hashes alone, so a million ids take a fraction of a second; for two maps of a
+        million ids the chance of one false match is 5e-8.
+
+        Returns
+        -------
+        Positions, shape (len(other),), to be read only where the mask, same shape, is true.
+        """
+        positions = np.zeros(len(other), dtype=np.int64)
+        known = np.zeros(len(other), dtype=np.bool_)
+        if len(self) == 0:
+            return positions, known
+        at = np.minimum(np.searchsorted(self.hashes, other.hashes), len(self) - 1)
+        positions[other.order] = self.order[at]
+        known[other.order] = self.hashes[at] == other.hashes
+        return positions, known

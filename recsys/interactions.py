@@ -1,0 +1,202 @@
+"""Histories → weighted, time-decayed rows of items, as of a moment; the same code for one and all.
+
+An event weighs what its type is worth, times how much was watched (plays), halved every half-life.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recsys.catalog import Idxs
+from recsys.events import EventType
+from recsys.histories import UNDATED, Histories, History
+from recsys.ids import Ints
+from recsys.watching import WatchCurve
+
+Weights = NDArray[np.float32]
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One person's items, each once, with a weight; a negative weight means disliked.
+
+    Attributes
+    ----------
+    items
+        Shape (n,), ascending.
+    weights
+        Shape (n,), none zero.
+    """
+
+    items: Idxs
+    weights: Weights
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        return len(self.items)
+
+    def strongest(self, n: int) -> "Row":
+        """The n items of largest absolute weight, ascending; ties go to the later position."""
+        if len(self) <= n:
+            return self
+        kept = np.sort(np.argsort(np.abs(self.weights), kind="stable")[-n:])
+        return Row(self.items[kept], self.weights[kept])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Many persons' rows: person p has `items[offsets[p]:offsets[p + 1]]`, ascending.
+
+    Attributes
+    ----------
+    offsets
+        Shape (n_rows + 1,).
+    items, weights
+        Shape (n entries,).
+    n_items
+        How many items the catalogue has.
+    """
+
+    offsets: Ints
+    items: Idxs
+    weights: Weights
+    n_items: int
+
+    @classmethod
+    def of(cls, rows: list[Row], n_items: int) -> Self:
+        """One row a person, in the order given."""
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum([len(row) for row in rows], out=offsets[1:])
+        return cls(
+            offsets,
+            np.concatenate([np.empty(0, np.int32), *(row.items for row in rows)]),
+            np.concatenate([np.empty(0, np.float32), *(row.weights for row in rows)]),
+            n_items,
+        )
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> Row:
+        """One person's row; nothing is copied."""
+        span = slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+        return Row(self.items[span], self.weights[span])
+
+    def csr(self) -> csr_array[Any, tuple[int, int]]:
+        """The same as a scipy matrix, shape (n_rows, n_items), for learners."""
+        shape = (len(self), self.n_items)
+        return csr_array((self.weights, self.items, self.offsets), shape=shape)
+
+
+# What an act says about liking the item, relative to a view; a dislike and a refund's own row speak
+# against it. An impression alone says nothing.
+EVENT_WEIGHTS: dict[EventType, float] = {
+    EventType.PLAY: 2.0,
+    EventType.LIKE: 3.0,
+    EventType.DISLIKE: -5.0,
+    EventType.COMMENT: 3.0,
+    EventType.SHARE: 4.0,
+    EventType.FAVOURITE: 4.0,
+    EventType.FOLLOW: 4.0,
+    EventType.CHOOSE: 2.0,
+    EventType.VIEW: 1.0,
+    EventType.TRY_ON: 4.0,
+    EventType.CART: 4.0,
+    EventType.UNCART: -2.0,
+    EventType.ORDER: 8.0,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Weighting:
+    """How much each event of a history counts.
+
+    Parameters
+    ----------
+    by_type
+        Weight of one event; types not named count nothing.
+    half_life_days
+        After this long an event counts half; 0 means no decay. Undated events never decay.
+    watch
+        How strongly a play of so many seconds of so long a video speaks, 0 to 1.
+    """
+
+    by_type: dict[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
+    half_life_days: float = 60.0
+    watch: WatchCurve
+
+    def only(self, types: frozenset[EventType]) -> "Weighting":
+        """The same with every other type counting nothing."""
+        kept = {kind: weight for kind, weight in self.by_type.items() if kind in types}
+        return Weighting(by_type=kept, half_life_days=self.half_life_days, watch=self.watch)
+
+    def of_events(self, events: History, video_s: Weights, as_of_ms: int) -> Weights:
+        """The weight of each event; events after `as_of_ms` count nothing.
+
+        Parameters
+        ----------
+        video_s
+            Shape (n_items,). Length by position, for plays that did not say it; NaN unknown.
+        """
+        table = np.zeros(len(EventType), dtype=np.float32)
+        for kind, weight in self.by_type.items():
+            table[kind] = weight
+        weights = table[events.type]
+        plays = np.flatnonzero(events.type == EventType.PLAY)
+        if len(plays):
+            duration_s = events.duration_s[plays]
+            known = video_s[events.item[plays]]
+            duration_s = np.where(np.isnan(duration_s), known, duration_s)
+            weights[plays] *= self.watch.strength(events.value[plays], duration_s)
+        weights *= self._decay(events.at_ms, as_of_ms)
+        return weights
+
+    def _decay(self, at_ms: Ints, as_of_ms: int) -> Weights:
+        age_days = (as_of_ms - np.where(at_ms == UNDATED, as_of_ms, at_ms)) / DAY_MS
+        if self.half_life_days == 0:
+            return (age_days >= 0).astype(np.float32)
+        decayed = np.where(age_days >= 0, np.exp2(-age_days / self.half_life_days), 0)
+        return decayed.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Taste:
+    """From a history to its row, the same for the one person of a request and for all of a job.
+
+    Parameters
+    ----------
+    video_s
+        Shape (n_items,). Length of each video in seconds; NaN where unknown.
+    """
+
+    weighting: Weighting
+    video_s: Weights
+
+    def row(self, history: History, as_of_ms: int) -> Row:
+        """One person's row; items whose weights cancel out are left out."""
+        events = history.take(~history.undone(as_of_ms))
+        weights = self.weighting.of_events(events, self.video_s, as_of_ms)
+        items, where = np.unique(events.item, return_inverse=True)
+        sums = np.bincount(where, weights=weights, minlength=len(items)).astype(np.float32)
+        kept = sums != 0
+        return Row(items[kept], sums[kept])
+
+    def rows(self, histories: Histories, as_of_ms: int) -> Rows:
+        """Everybody's rows."""
+        standing = histories.keeping(~histories.undone(as_of_ms))
+        weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)
+        n_items = len(self.video_s)
+        keys = standing.persons() * n_items + standing.events.item
+        cells, where = np.unique(keys, return_inverse=True)
+        sums = np.bincount(where, weights=weights, minlength=len(cells)).astype(np.float32)
+        kept = sums != 0
+        cells, sums = cells[kept], sums[kept]
+        persons, items = np.divmod(cells, n_items) if n_items else (cells, cells)
+        counts = np.bincount(persons, minlength=len(histories))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Rows(offsets, items.astype(np.int32), sums, n_items)

@@ -1,0 +1,1 @@
+"""Models behind one contract; `table.py` is the closed table of them."""

@@ -1,0 +1,111 @@
+"""The contract every model keeps, and what follows from it: parameters and learned arrays."""
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.errors import NotFitted
+from recsys.interactions import Row, Rows
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Items with scores, best first; both of shape (n,), n at most what was asked for."""
+
+    items: Idxs
+    scores: Scores
+
+    @classmethod
+    def none(cls) -> "Ranking":
+        """No opinion."""
+        return cls(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+
+    @classmethod
+    def best(cls, items: NDArray[Any], scores: NDArray[Any], k: int) -> "Ranking":
+        """The k items of highest score; ties go to the lower position, so order is stable."""
+        if len(items) > k:
+            kept = np.argpartition(-scores, k - 1)[:k]
+            # Everything tied with the last kept score competes, or the cut would be arbitrary.
+            kept = np.flatnonzero(scores >= scores[kept].min())
+            items, scores = items[kept], scores[kept]
+        order = np.lexsort((items, -scores))[:k]
+        return cls(items[order].astype(np.int32), scores[order].astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why a model gave an item: the person's own item, or a tag of theirs, that spoke most for it.
+
+    Both None means it is true of everybody (popular), not of this person.
+    """
+
+    item_idx: int | None = None
+    tag_idx: int | None = None
+
+
+class Model(Protocol):
+    """Learns items from interactions; answers for any weighted row of items.
+
+    Hyperparameters are keyword fields of a dataclass with defaults; what `fit` learns are fields
+    ending in `_`, declared with `field(init=False, repr=False)`: arrays, or frozen dataclasses of
+    arrays. From these two facts the bundle saves and restores any model.
+
+    Attributes
+    ----------
+    is_personal
+        Whether the answer depends on the row; a personal model has no opinion on an empty row.
+    """
+
+    is_personal: ClassVar[bool]
+
+    def fit(self, interactions: Rows, catalog: Catalog) -> Self:
+        """Learn from persons' rows; forgets what was learned before; same seed, same result."""
+
+    def score(self, rows: Rows) -> Scores:
+        """Score every item for each row, higher is better; for offline work.
+
+        Returns
+        -------
+        Shape (n_rows, n_items), no unit. NaN means no opinion.
+
+        Raises
+        ------
+        NotFitted
+            Before `fit`.
+        """
+
+    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
+        """The best k items of one kind (None: of all) for one row, without a pass over all items.
+
+        Items of the row itself may be among them: whether they may be shown again is a stage's
+        decision. Only items with an opinion are returned, so there may be fewer than k.
+        """
+
+    def because(self, row: Row, item_idx: int) -> Because | None:
+        """What in the row spoke most for the item; None if nothing did."""
+
+
+def learned_names(model: object) -> list[str]:
+    """Names of the fields that `fit` fills."""
+    if not is_dataclass(model):
+        raise TypeError(f"a model is a dataclass, got {type(model).__name__}")
+    return [f.name for f in fields(model) if f.name.endswith("_")]
+
+
+def parameters(model: object) -> dict[str, Any]:
+    """The hyperparameters, by name."""
+    if not is_dataclass(model):
+        raise TypeError(f"a model is a dataclass, got {type(model).__name__}")
+    return {f.name: getattr(model, f.name) for f in fields(model) if not f.name.endswith("_")}
+
+
+def check_fitted(model: object) -> None:
+    """Raise NotFitted unless every learned field is there."""
+    missing = [name for name in learned_names(model) if not hasattr(model, name)]
+    if missing:
+        raise NotFitted(f"{type(model).__name__} has not learned yet: no {missing[0]}; call fit")

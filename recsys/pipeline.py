@@ -1,0 +1,209 @@
+"""The one straight way from a context to a list: sources → fuse → stages → place."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.histories import History
+from recsys.ids import Mask
+from recsys.interactions import Row
+from recsys.models.base import Model, Ranking
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where items enter the race: a model asked with one of the context's rows.
+
+    Parameters
+    ----------
+    name
+        What lists and reasons call it.
+    model
+        Which of the bundle's models it asks.
+    of
+        Which row it asks with: the person's "history", or the "basket" of this request.
+    weight
+        How much its opinion counts in the fusion.
+    limit
+        How many items of each kind it may send.
+    """
+
+    name: str
+    model: str
+    of: str = "history"
+    weight: float = 1.0
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A named, printable value: which sources race, what the stages are, how many each kind gets.
+
+    Parameters
+    ----------
+    stages
+        Names in the closed table of stages, applied in this order.
+    fusion_k
+        Constant of reciprocal-rank fusion; 60 is that of Cormack et al. 2009. Smaller makes the
+        first ranks count more.
+    video_share
+        Share of videos where a scene shows both kinds, 0 to 1.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    stages: tuple[str, ...]
+    fusion_k: float = 60.0
+    video_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything a list may depend on; time and seed included, so that the same gives the same.
+
+    Parameters
+    ----------
+    row
+        The history as weighted items, as of `at_ms`.
+    basket
+        Items of this request: of the order after checkout, in the cart.
+    excluded
+        Items the caller does not want, ascending.
+    """
+
+    scene: str
+    k: int
+    kinds: tuple[Kind, ...]
+    history: History
+    row: Row
+    basket: Row
+    excluded: Idxs
+    at_ms: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Items still in the race.
+
+    Attributes
+    ----------
+    items
+        Shape (n,), each once.
+    scores
+        Shape (n,).
+    parts
+        Shape (n_sources, n). What each source added to the score.
+    """
+
+    items: Idxs
+    scores: Floats
+    parts: Floats
+
+    def __len__(self) -> int:
+        """How many items are left."""
+        return len(self.items)
+
+    def take(self, index: NDArray[np.intp] | Mask) -> "Candidates":
+        """The chosen candidates, in the order chosen."""
+        return Candidates(self.items[index], self.scores[index], self.parts[:, index])
+
+
+Stage = Callable[[Candidates, Context, Catalog], Candidates]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """The list before it gets texts: candidates in their final order.
+
+    Attributes
+    ----------
+    failed
+        Names of sources that failed and were left out.
+    """
+
+    candidates: Candidates
+    failed: tuple[str, ...] = field(default=())
+
+
+def run(
+    pipeline: Pipeline,
+    context: Context,
+    catalog: Catalog,
+    models: Mapping[str, Model],
+    stages: Mapping[str, Stage],
+) -> Placed:
+    """Run the pipeline: one race a kind, then the kinds take their seats."""
+    failed: list[str] = []
+    races = {}
+    for kind in context.kinds:
+        rankings = [_ask(source, context, models, kind, failed) for source in pipeline.sources]
+        candidates = fuse(rankings, [s.weight for s in pipeline.sources], pipeline.fusion_k)
+        for name in pipeline.stages:
+            candidates = stages[name](candidates, context, catalog)
+        races[kind] = candidates.take(np.lexsort((candidates.items, -candidates.scores)))
+    return Placed(place(races, pipeline.video_share, context.k), tuple(dict.fromkeys(failed)))
+
+
+def _ask(
+    source: Source, context: Context, models: Mapping[str, Model], kind: Kind, failed: list[str]
+) -> Ranking:
+    row = context.row if source.of == "history" else context.basket
+    try:
+        return models[source.model].candidates(row, source.limit, kind)
+    except Exception:  # a broken source must not empty the page; the caller counts and reports it
+        failed.append(source.name)
+        return Ranking.none()
+
+
+def fuse(rankings: list[Ranking], weights: list[float], fusion_k: float) -> Candidates:
+    """Reciprocal-rank fusion (Cormack, Clarke, Büttcher 2009) with a weight a source.
+
+    A source's scores have no unit in common with another's; its order has.
+    """
+    items = np.concatenate([np.empty(0, dtype=np.int32), *(r.items for r in rankings)])
+    distinct, where = np.unique(items, return_inverse=True)
+    parts = np.zeros((len(rankings), len(distinct)))
+    start = 0
+    for row, (ranking, weight) in enumerate(zip(rankings, weights, strict=True)):
+        n = len(ranking.items)
+        parts[row, where[start : start + n]] = weight / (fusion_k + 1 + np.arange(n))
+        start += n
+    return Candidates(distinct, parts.sum(axis=0), parts)
+
+
+def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
+    """Seat the kinds so that every beginning of the list keeps the share to half a seat.
+
+    A kind that runs out leaves its seats to the other.
+    """
+    if len(races) == 1:
+        (only,) = races.values()
+        return only.take(np.arange(min(k, len(only))))
+    videos, products = races[Kind.VIDEO], races[Kind.PRODUCT]
+    seats = _seats(len(videos), len(products), video_share, k)
+    both = Candidates(
+        np.concatenate([videos.items, products.items]),
+        np.concatenate([videos.scores, products.scores]),
+        np.concatenate([videos.parts, products.parts], axis=1),
+    )
+    order = np.where(seats, np.cumsum(seats) - 1, len(videos) + np.cumsum(~seats) - 1)
+    return both.take(order.astype(np.intp))
+
+
+def _seats(n_videos: int, n_products: int, video_share: float, k: int) -> Mask:
+    """Which seats are videos'."""
+    k = min(k, n_videos + n_products)
+    due = np.floor(np.arange(1, k + 1) * video_share + 0.5)
+    seats: Mask = np.diff(due, prepend=0) > 0
+    given = int(seats.sum())
+    if given > n_videos:
+        seats[np.flatnonzero(seats)[n_videos:]] = False
+    elif k - given > n_products:
+        seats[np.flatnonzero(~seats)[n_products:]] = True
+    return seats

@@ -1,0 +1,1 @@
+"""What may only remove, only change scores, or only reorder."""

@@ -1,0 +1,1 @@
+"""HTTP: what each path takes and gives; rules live elsewhere."""

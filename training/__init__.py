@@ -1,0 +1,1 @@
+"""Offline work: fit, evaluate, cycle; its result is a bundle."""
