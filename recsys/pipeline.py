@@ -64,7 +64,7 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything a list may depend on; time and seed included, so that the same gives the same.
+    """Everything a list may depend on; the time is in it, so that the same gives the same.
 
     Parameters
     ----------
@@ -84,7 +84,6 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
-    seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

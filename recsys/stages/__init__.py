@@ -1,1 +1,14 @@
-"""What may only remove, only change scores, or only reorder."""
+"""What may only remove, only change scores, or only reorder; `STAGES` is the closed table."""
+
+from recsys.pipeline import Stage
+from recsys.stages.availability import on_sale
+from recsys.stages.baskets import same_need
+from recsys.stages.repeats import bought, excluded, seen
+
+STAGES: dict[str, Stage] = {
+    "on_sale": on_sale,
+    "excluded": excluded,
+    "bought": bought,
+    "seen": seen,
+    "same_need": same_need,
+}

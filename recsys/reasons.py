@@ -1,0 +1,177 @@
+"""Why an item is in a list, as a true sentence for the person who reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.events import EventType
+from recsys.models.base import Because, Model
+from recsys.pipeline import Candidates, Context, Pipeline, Source
+
+TITLE_SHOWN = 24
+
+
+class Reason(StrEnum):
+    """The closed set of reasons."""
+
+    BOUGHT = "bought"
+    CARTED = "carted"
+    LIKED = "liked"
+    WATCHED = "watched"
+    VIEWED = "viewed"
+    BOUGHT_TAG = "bought_tag"
+    WATCHED_TAG = "watched_tag"
+    LIKED_TAG = "liked_tag"
+    VIEWED_TAG = "viewed_tag"
+    ON_CARD = "on_card"
+    SHOWS = "shows"
+    GOES_WITH = "goes_with"
+    SHOWS_ORDERED = "shows_ordered"
+    ORDERED_TAG = "ordered_tag"
+    POPULAR = "popular"
+    SELECTION = "selection"
+
+
+LANGUAGES: dict[str, dict[Reason, str]] = {
+    "en": {
+        Reason.BOUGHT: "bought {what}",
+        Reason.CARTED: "put {what} in the cart",
+        Reason.LIKED: "liked {what}",
+        Reason.WATCHED: "watched {what}",
+        Reason.VIEWED: "looked at {what}",
+        Reason.BOUGHT_TAG: "bought {what} products",
+        Reason.WATCHED_TAG: "watched {what} videos",
+        Reason.LIKED_TAG: "liked {what} videos",
+        Reason.VIEWED_TAG: "looked at {what} products",
+        Reason.ON_CARD: "sold in {what}, which you watched",
+        Reason.SHOWS: "shows {what}, which you looked at",
+        Reason.GOES_WITH: "goes with {what} of this order",
+        Reason.SHOWS_ORDERED: "shows {what} of this order",
+        Reason.ORDERED_TAG: "about {what}, as this order",
+        Reason.POPULAR: "popular now",
+        Reason.SELECTION: "from the shop's selection",
+    },
+    "zh": {
+        Reason.BOUGHT: "买过{what}",
+        Reason.CARTED: "加购过{what}",
+        Reason.LIKED: "喜欢过{what}",
+        Reason.WATCHED: "看过{what}",
+        Reason.VIEWED: "浏览过{what}",
+        Reason.BOUGHT_TAG: "买过{what}商品",
+        Reason.WATCHED_TAG: "看过{what}视频",
+        Reason.LIKED_TAG: "喜欢过{what}视频",
+        Reason.VIEWED_TAG: "浏览过{what}商品",
+        Reason.ON_CARD: "看过的{what}里有售",
+        Reason.SHOWS: "介绍浏览过的{what}",
+        Reason.GOES_WITH: "与本单的{what}搭配",
+        Reason.SHOWS_ORDERED: "介绍本单的{what}",
+        Reason.ORDERED_TAG: "与本单同属{what}",
+        Reason.POPULAR: "正在热门",
+        Reason.SELECTION: "本店精选",
+    },
+}
+
+# What a person did with an item, the act that says most first.
+_ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
+    (Reason.BOUGHT, frozenset({EventType.ORDER})),
+    (Reason.CARTED, frozenset({EventType.CART})),
+    (
+        Reason.LIKED,
+        frozenset(
+            {
+                EventType.LIKE,
+                EventType.FAVOURITE,
+                EventType.SHARE,
+                EventType.COMMENT,
+                EventType.FOLLOW,
+            }
+        ),
+    ),
+    (Reason.WATCHED, frozenset({EventType.PLAY})),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """Finds the reason of a candidate: what its strongest source says of the person's own acts."""
+
+    pipeline: Pipeline
+    context: Context
+    catalog: Catalog
+    models: Mapping[str, Model]
+    language: str
+
+    def explain(self, candidates: Candidates, place: int) -> tuple[str, str]:
+        """The name of the strongest source of one candidate, and the sentence."""
+        parts = candidates.parts[:, place]
+        if not parts.any():
+            return "selection", self._sentence(Reason.SELECTION, "")
+        item_idx = int(candidates.items[place])
+        strongest = self.pipeline.sources[int(np.argmax(parts))]
+        for number in np.argsort(-parts, kind="stable"):
+            if parts[number] > 0:
+                found = self._reason(self.pipeline.sources[int(number)], item_idx)
+                if found is not None:
+                    return strongest.name, found
+        return strongest.name, self._sentence(Reason.SELECTION, "")
+
+    def _reason(self, source: Source, item_idx: int) -> str | None:
+        model = self.models[source.model]
+        if not model.is_personal:
+            return self._sentence(Reason.POPULAR, "")
+        row = self.context.basket if source.of == "basket" else self.context.row
+        because = model.because(row, item_idx)
+        if because is None:
+            return None
+        if because.tag_idx is not None:
+            return self._of_tag(because.tag_idx, source.of == "basket")
+        return self._of_item(because, item_idx, source.of == "basket")
+
+    def _of_item(self, because: Because, item_idx: int, is_basket: bool) -> str | None:
+        own_idx = because.item_idx
+        if own_idx is None:
+            return None
+        shows = own_idx in self.catalog.cards.row(item_idx)
+        if is_basket:
+            reason = Reason.SHOWS_ORDERED if shows else Reason.GOES_WITH
+        elif item_idx in self.catalog.cards.row(own_idx):
+            reason = Reason.ON_CARD
+        else:
+            reason = self._act(np.array([own_idx], dtype=np.int32))
+            if shows and reason is Reason.VIEWED:
+                reason = Reason.SHOWS
+        return self._sentence(reason, self.catalog.titles[own_idx])
+
+    def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
+        name = self.catalog.tag_names[tag_idx]
+        if is_basket:
+            return self._sentence(Reason.ORDERED_TAG, name)
+        row = self.context.row
+        own = [int(i) for i in row.items if tag_idx in self.catalog.tags.row(int(i))]
+        items = np.array(own, dtype=np.int32)
+        weights = row.weights[np.isin(row.items, items)]
+        videos = self.catalog.kind[items] == Kind.VIDEO
+        if weights[videos].sum() > weights[~videos].sum():
+            is_watched = EventType.PLAY in self._acts(items[videos])
+            return self._sentence(Reason.WATCHED_TAG if is_watched else Reason.LIKED_TAG, name)
+        is_bought = EventType.ORDER in self._acts(items[~videos])
+        return self._sentence(Reason.BOUGHT_TAG if is_bought else Reason.VIEWED_TAG, name)
+
+    def _acts(self, own: Idxs) -> set[int]:
+        history = self.context.history
+        return set(history.type[np.isin(history.item, own)].tolist())
+
+    def _act(self, own: Idxs) -> Reason:
+        """What the person did with these items that says most."""
+        types = self._acts(own)
+        for reason, meant in _ACTS:
+            if types & meant:
+                return reason
+        return Reason.VIEWED
+
+    def _sentence(self, reason: Reason, what: str) -> str:
+        shown = what if len(what) <= TITLE_SHOWN else what[: TITLE_SHOWN - 1] + "…"
+        return LANGUAGES[self.language][reason].format(what=shown)

@@ -1,0 +1,29 @@
+"""Filters against showing again what was bought, watched, refused or asked to be left out."""
+
+import numpy as np
+
+from recsys.catalog import Catalog, Kind
+from recsys.events import EventType
+from recsys.pipeline import Candidates, Context
+
+
+def excluded(candidates: Candidates, context: Context, _catalog: Catalog) -> Candidates:
+    """Remove what the caller excluded and what the person disliked."""
+    disliked = context.row.items[context.row.weights < 0]
+    refused = np.concatenate([context.excluded, disliked])
+    return candidates.take(~np.isin(candidates.items, refused))
+
+
+def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
+    """Remove durable products the person bought and did not give back."""
+    history = context.history
+    orders = (history.type == EventType.ORDER) & ~history.undone(context.at_ms)
+    owned = np.isin(candidates.items, history.item[orders]) & catalog.durable[candidates.items]
+    return candidates.take(~(owned & (catalog.kind[candidates.items] == Kind.PRODUCT)))
+
+
+def seen(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
+    """Remove videos the person played."""
+    history = context.history
+    played = np.isin(candidates.items, history.item[history.type == EventType.PLAY])
+    return candidates.take(~(played & (catalog.kind[candidates.items] == Kind.VIDEO)))
