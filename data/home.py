@@ -1,6 +1,5 @@
 """Where a shop's things lie: the one file that knows the layout of a home folder."""
 
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,32 +69,3 @@ class Home:
             return tomllib.loads(self.config_path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
             raise ConfigError(f"{self.config_path} is no valid TOML: {cause}") from cause
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make renames inside a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def fsync_tree(folder: Path) -> None:
-    """Bring every file below a folder, and the folder, to the disk."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    fsync_folder(folder)
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader or a crash sees the old or the new one, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
-    fsync_folder(path.parent)
