@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Makes the project's own environment in the folder given; safe to run again.
+set -euo pipefail
+venv=$1
+
+python=""
+for name in python3.11 python3.12 python3.13 python3; do
+    if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+    then python=$name; break; fi
+done
+if [ -z "$python" ]; then
+    echo "Python is missing or too old; needed: 3.11 or newer" >&2
+    exit 1
+fi
+
+# implicit's compiled part links the system's OpenMP library, which slim images lack.
+if ! ldconfig -p 2>/dev/null | grep -q libgomp.so.1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq libgomp1
+    else
+        echo "libgomp1 is missing: install it with the system's package manager" >&2
+        exit 1
+    fi
+fi
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+    -r requirements.lock
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation -e .
