@@ -145,11 +145,19 @@ class Links:
         """The targets of row `idx`."""
         return self.targets[self.offsets[idx] : self.offsets[idx + 1]]
 
-    def rows(self, idxs: NDArray[Any]) -> Idxs:
-        """The targets of several rows, one behind the other."""
-        if len(idxs) == 0:
-            return np.empty(0, dtype=np.int32)
-        return np.concatenate([self.row(int(idx)) for idx in idxs])
+    def rows(self, idxs: NDArray[Any]) -> tuple[Ints, Idxs]:
+        """The targets of several rows, one behind the other, and for each which row it is of.
+
+        Returns
+        -------
+        Owners, shape (n targets,), counting from 0 in the order of `idxs`; and the targets.
+        """
+        starts = self.offsets[idxs]
+        counts = self.offsets[np.asarray(idxs) + 1] - starts
+        owners = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+        before = np.cumsum(counts) - counts
+        inside = np.arange(len(owners)) - before[owners] + starts[owners]
+        return owners, self.targets[inside]
 
     def turned(self, n_rows: int) -> "Links":
         """Row j lists every i that linked to j; `n_rows` counts the targets' space."""

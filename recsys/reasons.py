@@ -150,9 +150,9 @@ class Explainer:
         if is_basket:
             return self._sentence(Reason.ORDERED_TAG, name)
         row = self.context.row
-        own = [int(i) for i in row.items if tag_idx in self.catalog.tags.row(int(i))]
-        items = np.array(own, dtype=np.int32)
-        weights = row.weights[np.isin(row.items, items)]
+        owners, tags = self.catalog.tags.rows(row.items)
+        own = owners[tags == tag_idx]
+        items, weights = row.items[own], row.weights[own]
         videos = self.catalog.kind[items] == Kind.VIDEO
         if weights[videos].sum() > weights[~videos].sum():
             is_watched = EventType.PLAY in self._acts(items[videos])

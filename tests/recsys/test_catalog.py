@@ -88,4 +88,9 @@ def test_links_turned_twice_are_the_same_links():
     twice = links.turned(3).turned(3)
     assert twice.offsets.tolist() == links.offsets.tolist()
     assert twice.targets.tolist() == links.targets.tolist()
-    assert links.rows(np.array([2, 0])).tolist() == [1, 2, 0, 2]
+
+
+def test_several_rows_at_once_name_their_owner():
+    owners, targets = Links.of([[0, 2], [], [1, 2]]).rows(np.array([2, 1, 0]))
+    assert owners.tolist() == [0, 0, 2, 2]
+    assert targets.tolist() == [1, 2, 0, 2]
