@@ -1,13 +1,42 @@
-"""The hand-over from training to serving: everything a list needs, and no person."""
+"""The hand-over from training to serving: everything a list needs, and no person.
 
+On disk a folder: `manifest.json`, its signature, one .npy file a learned array. It appears whole or
+not at all, and whoever reads it checks who signed it, every file's hash, and every array.
+"""
+
+import hashlib
+import mmap
+import re
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
 
+import numpy as np
+import orjson
+
+from recsys import arrays as array_files
+from recsys.arrays import Arrays, built, flat
 from recsys.catalog import Catalog
-from recsys.interactions import Taste
-from recsys.models.base import Model
-from recsys.pipeline import Pipeline
+from recsys.errors import BundleError
+from recsys.events import EVENT_WORDS
+from recsys.files import fsync_folder, fsync_tree, locked
+from recsys.interactions import Taste, Weighting
+from recsys.models.base import Model, learned_names, parameters
+from recsys.models.table import MODELS
+from recsys.pipeline import Pipeline, Source
+from recsys.signing import SigningKey, VerifyKey
+from recsys.soundness import check_catalog, check_model, check_value
+from recsys.stages import STAGES
+from recsys.watching import WatchCurve
+
+FORMAT = 1
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+_PURPOSE = "bundle manifest"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+ModelTable = Mapping[str, type[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -26,6 +55,9 @@ class Bundle:
         What its evaluation measured; free form, JSON values.
     data_until_ms
         Up to when events were learned from.
+    origin
+        Where it comes from, for people to read: when and by which code it was made, from how much
+        data, what each model learned from; JSON values.
     """
 
     bundle_id: str
@@ -35,3 +67,207 @@ class Bundle:
     pipelines: Mapping[str, Pipeline]
     figures: Mapping[str, Any]
     data_until_ms: int
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_name(name: str, what: str) -> str:
+    """The name, if it can be part of a file's name; else BundleError."""
+    if not _NAME.fullmatch(name):
+        raise BundleError(f"{what} is no name, got {name!r:.80}; allowed: letters, digits, _ and -")
+    return name
+
+
+def check(bundle: Bundle) -> None:
+    """Raise BundleError unless lists can be made from a bundle."""
+    n = len(bundle.catalog)
+    check_catalog(bundle.catalog)
+    check_value(bundle.taste.video_s, get_type_hints(Taste)["video_s"], "taste.video_s")
+    check_value(bundle.taste.weighting.watch, WatchCurve, "taste.watch")
+    if len(bundle.taste.video_s) != n:
+        raise BundleError(f"taste.video_s has length {len(bundle.taste.video_s)}; allowed: {n}")
+    for name, model in bundle.models.items():
+        check_model(model, f"models.{check_name(name, 'a model')}", n)
+    for scene, pipeline in bundle.pipelines.items():
+        unknown = {s.model for s in pipeline.sources} - set(bundle.models)
+        unknown |= set(pipeline.stages) - set(STAGES)
+        if unknown:
+            raise BundleError(f"pipeline {scene} names what is not there: {sorted(unknown)}")
+
+
+def write(bundle: Bundle, folder: Path, key: SigningKey, *, table: ModelTable = MODELS) -> Path:
+    """Write a bundle into the folder of bundles; a crash leaves nothing a reader would see.
+
+    Raises
+    ------
+    BundleError
+        The bundle is not sound, or its id is taken.
+    """
+    check(bundle)
+    final = folder / check_name(bundle.bundle_id, "bundle_id")
+    if final.exists():
+        raise BundleError(f"bundle {bundle.bundle_id} is there already; allowed: a new bundle_id")
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".{bundle.bundle_id}.unfinished"
+    with locked(folder):
+        clear_unfinished(folder)
+        beside.mkdir()
+        try:
+            _fill(beside, bundle, key, table)
+            beside.rename(final)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        fsync_folder(folder)
+    return final
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed writers left; only for who holds the folder's lock."""
+    for path in folder.glob(".*.unfinished"):
+        shutil.rmtree(path)
+
+
+def _fill(folder: Path, bundle: Bundle, key: SigningKey, table: ModelTable) -> None:
+    array_files.save(_arrays_of(bundle), folder)
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(folder.iterdir())
+    }
+    content = orjson.dumps(
+        _said(bundle, table) | {"files": files},
+        option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS,
+    )
+    (folder / MANIFEST).write_bytes(content)
+    (folder / SIGNATURE).write_bytes(key.sign(_PURPOSE, content))
+    fsync_tree(folder)
+
+
+def _arrays_of(bundle: Bundle) -> Arrays:
+    found = flat(bundle.catalog, "catalog")
+    found |= flat(bundle.taste.video_s, "taste.video_s")
+    found |= flat(bundle.taste.weighting.watch, "taste.watch")
+    for name, model in bundle.models.items():
+        for learned in learned_names(model):
+            found |= flat(getattr(model, learned), f"models.{name}.{learned}")
+    return found
+
+
+def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
+    """All of a bundle that is no array, as JSON values."""
+    words = {cls: word for word, cls in table.items()}
+    weighting = bundle.taste.weighting
+    return {
+        "format": FORMAT,
+        "bundle_id": bundle.bundle_id,
+        "origin": dict(bundle.origin),
+        "data_until_ms": bundle.data_until_ms,
+        "models": {
+            name: {"model": words[type(model)], "parameters": parameters(model)}
+            for name, model in bundle.models.items()
+        },
+        "taste": {
+            "weights": {kind.word: weight for kind, weight in weighting.by_type.items()},
+            "half_life_days": weighting.half_life_days,
+        },
+        "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
+        "figures": dict(bundle.figures),
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return hashlib.sha256(content).hexdigest()
+
+
+def read_manifest(path: Path, public: VerifyKey) -> dict[str, Any]:
+    """What a bundle says of itself, once the signature was found right.
+
+    Raises
+    ------
+    BundleError
+        It is missing, not signed by us, of another format, or of another name than its folder.
+    """
+    try:
+        content, signature = (path / MANIFEST).read_bytes(), (path / SIGNATURE).read_bytes()
+    except OSError as cause:
+        raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
+    public.check(_PURPOSE, content, signature)
+    manifest: dict[str, Any] = orjson.loads(content)
+    if manifest["format"] != FORMAT:
+        raise BundleError(f"bundle {path.name} has format {manifest['format']}; allowed: {FORMAT}")
+    if manifest["bundle_id"] != path.name:
+        raise BundleError(f"the bundle in folder {path.name} is {manifest['bundle_id']}, moved")
+    return manifest
+
+
+def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Raise BundleError unless a bundle's files are those its manifest names, byte for byte."""
+    files = manifest["files"]
+    try:
+        there = {one.name for one in path.iterdir()} - {MANIFEST, SIGNATURE}
+        if there != set(files):
+            odd = sorted(there ^ set(files))
+            raise BundleError(f"bundle {path.name} has missing or unexpected files: {odd[:5]}")
+        for name, file in files.items():
+            size = (path / name).stat().st_size
+            if size != file["bytes"] or _sha256(path / name) != file["sha256"]:
+                raise BundleError(f"bundle {path.name} is damaged: {name} is not what was signed")
+    except OSError as cause:
+        raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
+
+
+def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle:
+    """A bundle from its folder, its arrays memory-mapped, everything about it checked.
+
+    Raises
+    ------
+    BundleError
+        It is not signed by us, damaged, incomplete, unsound, or for other code than this.
+    """
+    manifest = read_manifest(path, public)
+    check_files(path, manifest)
+    try:
+        # Plain arrays over the same map: slicing a np.memmap costs several times as much.
+        arrays = {name: np.asarray(array) for name, array in array_files.load(path).items()}
+        bundle = _restored(manifest, arrays, table)
+    except (KeyError, TypeError, ValueError, OSError) as cause:
+        raise BundleError(f"bundle {path.name} does not fit this code: {cause!r:.200}") from cause
+    check(bundle)
+    if set(_arrays_of(bundle)) != set(arrays):
+        raise BundleError(f"bundle {path.name} holds arrays that this code does not know")
+    return bundle
+
+
+def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) -> Bundle:
+    taste = manifest["taste"]
+    weighting = Weighting(
+        by_type={EVENT_WORDS[word]: weight for word, weight in taste["weights"].items()},
+        half_life_days=taste["half_life_days"],
+        watch=built(WatchCurve, arrays, "taste.watch"),
+    )
+    return Bundle(
+        bundle_id=manifest["bundle_id"],
+        catalog=built(Catalog, arrays, "catalog"),
+        models={
+            name: _model(said, arrays, f"models.{name}", table)
+            for name, said in manifest["models"].items()
+        },
+        taste=Taste(weighting=weighting, video_s=arrays["taste.video_s"]),
+        pipelines={scene: _pipeline(said) for scene, said in manifest["pipelines"].items()},
+        figures=manifest["figures"],
+        data_until_ms=manifest["data_until_ms"],
+        origin=manifest["origin"],
+    )
+
+
+def _model(said: Mapping[str, Any], arrays: Arrays, name: str, table: ModelTable) -> Model:
+    cls = table[said["model"]]
+    model: Model = cls(**said["parameters"])
+    hints = get_type_hints(cls)
+    for learned in learned_names(model):
+        setattr(model, learned, built(hints[learned], arrays, f"{name}.{learned}"))
+    return model
+
+
+def _pipeline(said: Mapping[str, Any]) -> Pipeline:
+    sources = tuple(Source(**source) for source in said["sources"])
+    return Pipeline(**{**said, "sources": sources, "stages": tuple(said["stages"])})

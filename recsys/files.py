@@ -1,4 +1,4 @@
-"""Files that survive a crash: written whole or not at all, and one writer at a time."""
+"""Files that survive a crash: written whole or not at all, by one writer at a time."""
 
 import fcntl
 import os
@@ -37,18 +37,11 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a folder alone among processes; yields whether it was got (always, if one waits).
-
-    The lock ends with the process that holds it, however that ends.
-    """
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder alone among processes, waiting for it; the lock dies with its holder."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(handle)

@@ -1,0 +1,122 @@
+"""Whether arrays can be answered from: declared types, finite numbers, positions in range.
+
+A signature says who wrote a bundle, not that what they wrote is right.
+"""
+
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.catalog import Catalog, Kind, Links
+from recsys.errors import BundleError
+from recsys.ids import IdMap, Texts
+from recsys.models.base import Model, learned_names
+
+# Where a number may be unknown.
+_MAY_BE_NAN = ("duration_s", "video_s")
+
+
+def check_value(value: object, hint: Any, name: str) -> None:
+    """Raise BundleError unless a value's arrays are what their annotations promise, and finite."""
+    if isinstance(value, np.ndarray):
+        _check_array(value, hint, name)
+        return
+    if not is_dataclass(value):
+        raise BundleError(f"{name} is neither array nor dataclass, got {type(value).__name__}")
+    hints = get_type_hints(type(value))
+    for f in fields(value):
+        check_value(getattr(value, f.name), hints[f.name], f"{name}.{f.name}")
+    if isinstance(value, Texts):
+        _check_offsets(value.offsets, len(value.blob), name)
+    elif isinstance(value, Links):
+        _check_offsets(value.offsets, len(value.targets), name)
+    elif isinstance(value, IdMap):
+        _check_ids(value, name)
+
+
+def _check_array(array: NDArray[Any], hint: Any, name: str) -> None:
+    declared = _declared(hint)
+    if declared is not None and array.dtype != declared:
+        raise BundleError(f"{name} has the wrong type, got {array.dtype}; allowed: {declared}")
+    if array.dtype.kind not in "biuf":
+        raise BundleError(f"{name} holds no numbers, got {array.dtype}; allowed: numbers")
+    if array.dtype.kind != "f":
+        return
+    is_bad = np.isinf(array) if name.endswith(_MAY_BE_NAN) else ~np.isfinite(array)
+    if is_bad.any():
+        raise BundleError(f"{name} has {int(is_bad.sum())} values that are not finite")
+
+
+def _declared(hint: Any) -> np.dtype[Any] | None:
+    """The dtype an annotation `NDArray[…]` names; None where it names none."""
+    outer = get_args(hint)
+    scalar = get_args(outer[1]) if len(outer) == 2 else ()
+    is_named = len(scalar) == 1 and isinstance(scalar[0], type)
+    return np.dtype(scalar[0]) if is_named else None
+
+
+def _check_offsets(offsets: NDArray[Any], end: int, name: str) -> None:
+    is_whole = offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == end
+    if not is_whole or bool((np.diff(offsets) < 0).any()):
+        raise BundleError(f"{name} has offsets that do not rise from 0 to {end}")
+
+
+def _check_ids(ids: IdMap, name: str) -> None:
+    n = len(ids.texts)
+    if ids.hashes.shape != (n,) or ids.order.shape != (n,):
+        raise BundleError(f"{name} has columns of different length; allowed: {n} each")
+    if bool((ids.hashes[1:] < ids.hashes[:-1]).any()):
+        raise BundleError(f"{name} has hashes out of order")
+    check_range(ids.order, n, f"{name}.order")
+
+
+def check_range(positions: NDArray[Any], n: int, name: str) -> None:
+    """Raise BundleError unless every position is from 0 to n − 1."""
+    if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) < n:
+        low, high = int(positions.min()), int(positions.max())
+        raise BundleError(f"{name} is out of range, got {low} to {high}; allowed: 0 to {n - 1}")
+
+
+def _check_rows(links: Links, n_rows: int, n_targets: int, name: str) -> None:
+    if len(links.offsets) != n_rows + 1:
+        raise BundleError(f"{name} has {len(links.offsets) - 1} rows; allowed: {n_rows}")
+    check_range(links.targets, n_targets, f"{name}.targets")
+
+
+def check_catalog(catalog: Catalog) -> None:
+    """Raise BundleError unless the columns fit each other."""
+    check_value(catalog, Catalog, "catalog")
+    n = len(catalog)
+    for f in fields(catalog):
+        column = getattr(catalog, f.name)
+        if isinstance(column, np.ndarray) and column.shape != (n,):
+            raise BundleError(f"catalog.{f.name} has shape {column.shape}; allowed: ({n},)")
+    for name in ("titles", "display"):
+        if len(getattr(catalog, name)) != n:
+            raise BundleError(f"catalog.{name} has another length than the ids; allowed: {n}")
+    check_range(catalog.kind, len(Kind), "catalog.kind")
+    check_range(catalog.category, len(catalog.categories), "catalog.category")
+    check_range(catalog.creator, len(catalog.creators), "catalog.creator")
+    _check_rows(catalog.tags, n, len(catalog.tag_names), "catalog.tags")
+    _check_rows(catalog.cards, n, n, "catalog.cards")
+    _check_rows(catalog.shown_by, n, n, "catalog.shown_by")
+
+
+def check_model(model: Model, name: str, n_items: int) -> None:
+    """Raise BundleError unless what a model learned is sound and speaks of items there are."""
+    hints = get_type_hints(type(model))
+    for learned in learned_names(model):
+        value = getattr(model, learned)
+        check_value(value, hints[learned], f"{name}.{learned}")
+        _check_links(value, f"{name}.{learned}", n_items)
+
+
+def _check_links(value: object, name: str, n_items: int) -> None:
+    """Whatever a model links to is an item."""
+    if isinstance(value, Links):
+        check_range(value.targets, n_items, f"{name}.targets")
+    elif is_dataclass(value):
+        for f in fields(value):
+            _check_links(getattr(value, f.name), f"{name}.{f.name}", n_items)
