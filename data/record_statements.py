@@ -1,0 +1,188 @@
+"""What the record asks and writes inside one transaction; nothing here begins or ends one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from data import record_tables as tables
+from data.record_rows import EventRow, served_body, signed_key
+from recsys.events import ServedList, millis
+
+T = TypeVar("T")
+
+# SQLite allows 32,766 values a statement; shorter lists are compiled and sorted faster.
+CHUNK = 1_000
+
+
+class Outcome(StrEnum):
+    """What became of one event; only a conflict was not stored now or before."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+_EVENT_COLUMNS = (
+    tables.events.c.event_key,
+    tables.users.c.user_id,
+    tables.events.c.type,
+    tables.events.c.at_ms,
+    tables.events.c.event_id,
+    tables.events.c.item_id,
+    tables.events.c.more,
+    tables.events.c.body_hash,
+)
+_WITH_USER = tables.events.join(tables.users, tables.users.c.user_idx == tables.events.c.user_idx)
+NEWEST_OF_USER = (
+    select(tables.events.c.seq, *_EVENT_COLUMNS)
+    .select_from(_WITH_USER)
+    .where(tables.users.c.user_id == bindparam("user_id"))
+    .where(tables.events.c.seq > bindparam("after_seq"))
+    .order_by(tables.events.c.seq.desc())
+    .limit(bindparam("k"))
+)
+BETWEEN = (
+    select(tables.events.c.seq, tables.events.c.received_ms, *_EVENT_COLUMNS)
+    .select_from(_WITH_USER)
+    .where(tables.events.c.seq > bindparam("after_seq"))
+    .where(tables.events.c.seq <= bindparam("upto_seq"))
+    .order_by(tables.events.c.seq)
+    .limit(bindparam("k"))
+)
+_KNOWN_EVENTS = select(tables.events.c.event_key, tables.events.c.body_hash).where(
+    tables.events.c.event_key.in_(bindparam("keys", expanding=True))
+)
+_KNOWN_USERS = select(tables.users.c.user_id, tables.users.c.user_idx).where(
+    tables.users.c.user_id.in_(bindparam("keys", expanding=True))
+)
+_KNOWN_ITEMS = select(tables.items.c.item_id, tables.items.c.body).where(
+    tables.items.c.item_id.in_(bindparam("keys", expanding=True))
+)
+_COUNTER = select(tables.state.c.value).where(tables.state.c.name == bindparam("counter"))
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of `size`, the last one may be shorter."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def counter(connection: Connection, name: str) -> int | None:
+    """The value of a counter; None before the record is prepared."""
+    return connection.execute(_COUNTER, {"counter": name}).scalar()
+
+
+def _set_counter(connection: Connection, name: str, value: int) -> None:
+    change = update(tables.state).where(tables.state.c.name == bindparam("counter"))
+    connection.execute(change, {"counter": name, "value": value})
+
+
+def _known(connection: Connection, query: Select[Any], keys: Sequence[Any]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for chunk in chunks(keys, CHUNK):
+        found.update((key, value) for key, value in connection.execute(query, {"keys": chunk}))
+    return found
+
+
+def insert_events(
+    connection: Connection, batches: list[list[EventRow]], received: list[int]
+) -> list[list[Outcome]]:
+    """Store what is new; `received` has one time (ms) a batch, the answer one outcome an event."""
+    keys = sorted({row.event_key for rows in batches for row in rows})
+    known = _known(connection, _KNOWN_EVENTS, keys)
+    outcomes, fresh = [], []
+    for rows, received_ms in zip(batches, received, strict=True):
+        outcomes.append([_judge(row, known) for row in rows])
+        fresh += [
+            (row, received_ms)
+            for row, outcome in zip(rows, outcomes[-1], strict=True)
+            if outcome is Outcome.ACCEPTED
+        ]
+    if fresh:
+        _insert_fresh(connection, fresh)
+    return outcomes
+
+
+def _judge(row: EventRow, known: dict[int, bytes]) -> Outcome:
+    """The outcome of one event; an accepted one is known from now on."""
+    before = known.get(row.event_key)
+    if before is None:
+        known[row.event_key] = row.body_hash
+        return Outcome.ACCEPTED
+    return Outcome.DUPLICATE if before == row.body_hash else Outcome.CONFLICT
+
+
+def _insert_fresh(connection: Connection, fresh: list[tuple[EventRow, int]]) -> None:
+    user_idxs = _user_idxs(connection, {row.user_id for row, _ in fresh})
+    seq = counter(connection, "seq") or 0
+    values = [
+        {
+            "seq": seq + n,
+            "received_ms": received_ms,
+            "user_idx": user_idxs[row.user_id],
+            "event_key": row.event_key,
+            "type": row.type,
+            "at_ms": row.at_ms,
+            "event_id": row.event_id,
+            "item_id": row.item_id,
+            "more": row.more,
+            "body_hash": row.body_hash,
+        }
+        for n, (row, received_ms) in enumerate(fresh, start=1)
+    ]
+    connection.execute(insert(tables.events), values)
+    _set_counter(connection, "seq", seq + len(fresh))
+
+
+def _user_idxs(connection: Connection, user_ids: set[str]) -> dict[str, int]:
+    known: dict[str, int] = _known(connection, _KNOWN_USERS, sorted(user_ids))
+    strangers = sorted(user_ids - known.keys())
+    if strangers:
+        last = counter(connection, "user") or 0
+        news = {user_id: last + n for n, user_id in enumerate(strangers, start=1)}
+        connection.execute(
+            insert(tables.users),
+            [{"user_idx": idx, "user_id": user_id} for user_id, idx in news.items()],
+        )
+        _set_counter(connection, "user", last + len(news))
+        known |= news
+    return known
+
+
+def write_items(
+    connection: Connection, bodies: dict[str, bytes], *, changed_ms: int, replace: bool
+) -> int:
+    """Store the items that are new, or with `replace` also those that changed; how many."""
+    known: dict[str, bytes] = _known(connection, _KNOWN_ITEMS, list(bodies))
+    version = (counter(connection, "item_version") or 0) + 1
+    values = [
+        {"item_id": item_id, "version": version, "changed_ms": changed_ms, "body": body}
+        for item_id, body in bodies.items()
+        if (known.get(item_id) != body if replace else item_id not in known)
+    ]
+    if values:
+        statement = upsert(tables.items)
+        said = {name: statement.excluded[name] for name in ("version", "changed_ms", "body")}
+        connection.execute(statement.on_conflict_do_update(["item_id"], set_=said), values)
+        _set_counter(connection, "item_version", version)
+    return len(values)
+
+
+def insert_served(connection: Connection, lists: Sequence[ServedList]) -> None:
+    """Store served lists; an id that is there already keeps its list."""
+    values = [
+        {
+            "list_key": signed_key(one.list_id),
+            "user_id": one.user_id,
+            "at_ms": millis(one.at),
+            "body": served_body(one),
+        }
+        for one in lists
+    ]
+    if values:
+        connection.execute(upsert(tables.served).on_conflict_do_nothing(), values)

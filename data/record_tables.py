@@ -1,0 +1,141 @@
+"""The tables of the record and how SQLite is set up to keep them; nothing reads or writes here."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import (
+    BLOB,
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
+from sqlalchemy.pool import QueuePool
+
+SCHEMA_VERSION = 1
+
+# A transaction of another process that takes longer than this makes writing fail.
+BUSY_MS = 10_000
+WRITE_CACHE_KIB = 65_536
+READ_CACHE_KIB = 8_192
+# Random keys touch a page a row; the more rows a checkpoint covers, the more of them share pages.
+CHECKPOINT_PAGES = 16_384
+WAL_LEFT_BYTES = 128 * 2**20
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+# Counters and the version of the schema; numbers given out are never given out again.
+state = Table(
+    "state",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_idx", RowId, primary_key=True, autoincrement=False),
+    Column("user_id", Text, nullable=False, unique=True),
+)
+
+# `seq` grows in the order of commits, so whoever has seen seq n has seen everything below it.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", RowId, primary_key=True, autoincrement=False),
+    Column("event_key", BigInteger, nullable=False, unique=True),
+    Column("user_idx", BigInteger, nullable=False, index=True),
+    Column("type", SmallInteger, nullable=False),
+    Column("at_ms", BigInteger),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("more", BLOB().with_variant(LargeBinary, "postgresql")),
+    Column("body_hash", LargeBinary, nullable=False),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False, index=True),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+served = Table(
+    "served",
+    metadata,
+    Column("served_idx", RowId, primary_key=True),
+    Column("list_key", BigInteger, nullable=False, unique=True),
+    Column("user_id", Text),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+quarantined = Table(
+    "quarantined",
+    metadata,
+    Column("row_idx", RowId, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+
+def writing_engine(path: Path) -> Engine:
+    """One connection whose every transaction holds the write lock from its beginning."""
+    engine = _engine(path, pool_size=1)
+    event.listen(engine, "connect", _set_up_writing)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def reading_engine(path: Path) -> Engine:
+    """Connections that read the last commit, whatever is being written meanwhile."""
+    engine = _engine(path, pool_size=8)
+    event.listen(engine, "connect", _set_up_reading)
+    return engine
+
+
+def _engine(path: Path, *, pool_size: int) -> Engine:
+    return create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        # The driver must not begin transactions by itself: it would begin them without the lock.
+        connect_args={"isolation_level": None, "check_same_thread": False},
+    )
+
+
+def _set_up_writing(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_LEFT_BYTES}")
+
+
+def _set_up_reading(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
