@@ -1,0 +1,128 @@
+from math import log2
+
+import ir_measures
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ir_measures import AP, RR, P, R, Success, nDCG
+
+from recsys.metrics import METRICS, Estimate, coverage, judge, novelty
+
+# Relevant items 3, 7, 9, 11; the list shows 3 at rank 2 and 9 at rank 4.
+BY_HAND = judge(np.array([5, 3, 1, 9, 2]), np.array([3, 7, 9, 11]))
+THEIRS = {"recall": R, "ndcg": nDCG, "hit_rate": Success, "precision": P, "map": AP, "mrr": RR}
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "expected"),
+    [
+        ("recall", 3, 1 / 4),
+        ("recall", 5, 2 / 4),
+        ("precision", 4, 2 / 4),
+        ("precision", 10, 2 / 10),
+        ("hit_rate", 1, 0.0),
+        ("hit_rate", 2, 1.0),
+        ("mrr", 1, 0.0),
+        ("mrr", 5, 1 / 2),
+        ("map", 5, (1 / 2 + 2 / 4) / 4),
+        ("ndcg", 2, (1 / log2(3)) / (1 + 1 / log2(3))),
+        ("ndcg", 5, (1 / log2(3) + 1 / log2(5)) / (1 + 1 / log2(3) + 1 / 2 + 1 / log2(5))),
+    ],
+)
+def test_metric_by_hand(name, k, expected):
+    assert METRICS[name](BY_HAND, k) == pytest.approx(expected)
+
+
+@st.composite
+def judged_lists(draw):
+    ranked = draw(st.lists(st.integers(0, 40), unique=True, max_size=25))
+    relevant = draw(st.lists(st.integers(0, 40), unique=True, min_size=1, max_size=12))
+    return ranked, relevant, draw(st.integers(1, 20))
+
+
+@pytest.mark.parametrize("name", METRICS)
+@given(case=judged_lists())
+def test_metric_is_that_of_ir_measures(name, case):
+    ranked, relevant, k = case
+    ours = METRICS[name](judge(np.array(ranked, int), np.array(relevant)), k)
+    run = {"user-5001": {f"item-{i}": -float(rank) for rank, i in enumerate(ranked)}}
+    qrels = {"user-5001": {f"item-{i}": 1 for i in relevant}}
+    measure = THEIRS[name] @ k
+    theirs = ir_measures.calc_aggregate([measure], qrels, run if ranked else {})[measure]
+    assert ours == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@given(case=judged_lists())
+def test_metric_is_between_0_and_1(name, case):
+    ranked, relevant, k = case
+    value = METRICS[name](judge(np.array(ranked, int), np.array(relevant)), k)
+    assert 0 <= value <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("name", sorted(set(METRICS) - {"precision"}))
+def test_best_list_scores_1(name):
+    relevant = np.array([4, 2])
+    assert METRICS[name](judge(np.array([2, 4, 1]), relevant), 3) == pytest.approx(1)
+
+
+def test_person_without_target_is_refused():
+    with pytest.raises(ValueError, match="cannot be judged"):
+        judge(np.array([1]), np.array([], dtype=int))
+
+
+def test_estimate_by_hand():
+    # Standard deviation 1, so the standard error is 0.5; Student's 97.5 % with 3 degrees is 3.182.
+    values = np.array([1.0, 2.0, 3.0, 2.0]) * (3 / 2) ** 0.5
+    estimate = Estimate.of(values)
+    assert estimate.mean == pytest.approx(values.mean())
+    assert estimate.high - estimate.mean == pytest.approx(0.5 * 3.18245, rel=1e-5)
+    assert estimate.mean - estimate.low == pytest.approx(0.5 * 3.18245, rel=1e-5)
+    assert estimate.n == 4
+
+
+def test_interval_holds_the_truth_19_times_in_20():
+    rng = np.random.default_rng(1)
+    samples = rng.beta(0.5, 2, size=(2000, 200))
+    estimates = [Estimate.of(sample) for sample in samples]
+    share = np.mean([e.low <= 0.2 <= e.high for e in estimates])
+    # 2,000 repeats: one standard error is 0.005.
+    assert share == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(("values", "mean"), [([], np.nan), ([0.25], 0.25)])
+def test_too_few_persons_have_no_interval(values, mean):
+    estimate = Estimate.of(values)
+    assert estimate.mean == pytest.approx(mean, nan_ok=True)
+    assert np.isnan(estimate.low)
+    assert np.isnan(estimate.high)
+
+
+def test_coverage_by_hand():
+    lists = [np.array([1, 2, 9]), np.array([2, 3, 8]), np.array([2, 1, 7])]
+    estimate = coverage(lists, 2, 10)
+    assert (estimate.mean, estimate.n) == (pytest.approx(3 / 10), 3)
+    # Only the second person holds an item of their own (3): without them 2 of 10 are shown.
+    left_out = np.array([0, 0.1, 0])
+    error = (2 / 3 * ((left_out - left_out.mean()) ** 2).sum()) ** 0.5
+    assert estimate.high - estimate.mean == pytest.approx(4.30265 * error, rel=1e-5)
+
+
+@pytest.mark.parametrize(("lists", "n_items"), [([], 10), ([np.array([1])], 0)])
+def test_coverage_of_nothing_is_unknown(lists, n_items):
+    assert np.isnan(coverage(lists, 5, n_items).mean)
+
+
+def test_coverage_of_one_person_has_no_interval():
+    estimate = coverage([np.array([1, 2])], 5, 10)
+    assert estimate.mean == pytest.approx(0.2)
+    assert np.isnan(estimate.low)
+
+
+def test_novelty_by_hand():
+    popularity = np.array([0.5, 0.25, 0.125, 0.0])
+    lists = [np.array([0, 1]), np.array([2, 0]), np.array([], dtype=int)]
+    assert novelty(lists, 2, popularity).mean == pytest.approx(((1 + 2) / 2 + (3 + 1) / 2) / 2)
+    # The item nobody had counts as half of 0.125.
+    assert novelty([np.array([3])], 2, popularity).mean == pytest.approx(4)
