@@ -1,0 +1,59 @@
+"""`dapei serve` and `dapei bench`."""
+
+import ipaddress
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from data.home import Home
+from data.record import Record
+from serving.app import create_app
+from serving.service import Service
+from serving.settings import Settings
+from serving.workers import Workers, listening
+
+app = typer.Typer(no_args_is_help=True)
+
+HomeOption = Annotated[Path, typer.Option(envvar="DAPEI_HOME", help="The shop's home folder.")]
+
+
+@app.command()
+def serve(
+    home: HomeOption,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+) -> None:
+    """Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."""
+    if not _is_loopback(host):
+        raise typer.BadParameter(
+            f"no keys are configured, so the service listens on loopback only; got {host!r}, "
+            "allowed: 127.0.0.1, ::1, localhost",
+            param_hint="--host",
+        )
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    shop = Home(home)
+    settings = Settings.of(shop.config())
+    # Made once before there are workers, so that a record that cannot be used stops the start.
+    Record.open(shop.record_path).close()
+    sock = listening(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(
+        f"serving {home} on http://{shown}:{sock.getsockname()[1]} with {workers} "
+        f"worker{'s' * (workers > 1)}; no keys configured: loopback only"
+    )
+    Workers(
+        sock=sock,
+        n=workers,
+        settings=settings,
+        app=lambda: create_app(Service.of(shop, settings)),
+    ).run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

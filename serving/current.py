@@ -1,0 +1,78 @@
+"""What lists are made from at one moment: a bundle, and everybody's past in its positions."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from data.histories_file import Past
+from recsys.bundle import Bundle
+from recsys.events import Event, EventType
+from recsys.histories import History
+from recsys.ids import Ints, Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Current:
+    """A bundle with the histories on disk; replaced as a whole, never changed.
+
+    Attributes
+    ----------
+    positions, known
+        Shape (n items of the past,). Where each stands in the bundle, and whether it is there.
+    """
+
+    bundle: Bundle
+    past: Past | None
+    positions: Ints
+    known: Mask
+
+    @classmethod
+    def of(cls, bundle: Bundle, past: Past | None) -> Self:
+        """Both together; the ids of the past are looked up once, here."""
+        if past is None:
+            return cls(bundle, None, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
+        return cls(bundle, past, *bundle.catalog.ids.translate(past.item_ids))
+
+    @property
+    def record_seq(self) -> int:
+        """Events of the record up to this number are in the past already."""
+        return 0 if self.past is None else self.past.record_seq
+
+    def with_on_sale(self, changes: dict[str, bool]) -> "Current":
+        """The same with items switched on or off."""
+        catalog = self.bundle.catalog.with_on_sale(changes)
+        return replace(self, bundle=replace(self.bundle, catalog=catalog))
+
+    def past_of(self, user_id: str) -> History:
+        """What a person did according to the disk; items the bundle does not know are left out."""
+        if self.past is None:
+            return History.empty()
+        history = self.past.of_user(user_id)
+        history = history.take(self.known[history.item])
+        return replace(history, item=self.positions[history.item].astype(np.int32))
+
+    def placed(self, events: list[Event]) -> History:
+        """Events with their items' positions; those the bundle does not know are left out."""
+        ids = self.bundle.catalog.ids
+        positions = {item_id: ids.find(item_id) for item_id in {event.item_id for event in events}}
+        found = [(positions[event.item_id], event) for event in events]
+        return History.of([(item_idx, event) for item_idx, event in found if item_idx is not None])
+
+
+def newest(history: History, limit: int) -> History:
+    """The newest `limit` events, and every order and refund however old.
+
+    What was bought must not be shown again because much was watched since. Impressions are left
+    out: twenty a page, they would push out all that the person did.
+    """
+    bought = np.isin(history.type, (EventType.ORDER, EventType.REFUND))
+    acts = np.flatnonzero(~bought & (history.type != EventType.IMPRESSION))
+    kept = bought
+    kept[acts[-limit:]] = True
+    return history.take(kept)
+
+
+def until(history: History, now_ms: int) -> History:
+    """The same with times ahead of now taken as now: a fast clock must not hide a fresh act."""
+    return replace(history, at_ms=np.minimum(history.at_ms, now_ms))

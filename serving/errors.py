@@ -1,0 +1,42 @@
+"""The errors only the HTTP edge knows, leaves of the tree in `recsys.errors`.
+
+InvalidInput
+├── MalformedBody      the body is no JSON
+├── BodyTooLarge       the body, or the number of events in it, is over the limit
+├── WrongMediaType     the body is not plain JSON by its own headers
+└── InvalidEvent
+    ├── LateEvent      it happened too long ago for this way in; an import takes it
+    └── FutureEvent    it has not happened yet: the sender's clock is wrong
+"""
+
+from recsys.errors import InvalidEvent, InvalidInput
+
+
+class MalformedBody(InvalidInput):
+    """A body that is no JSON."""
+
+    code = "malformed_body"
+
+
+class BodyTooLarge(InvalidInput):
+    """A body, or a batch, over the limit."""
+
+    code = "too_large"
+
+
+class WrongMediaType(InvalidInput):
+    """A body whose headers say it is something else than plain JSON."""
+
+    code = "unsupported_media_type"
+
+
+class LateEvent(InvalidEvent):
+    """An event that happened too long ago."""
+
+    code = "late_event"
+
+
+class FutureEvent(InvalidEvent):
+    """An event that has not happened yet."""
+
+    code = "future_event"

@@ -1,0 +1,117 @@
+"""Bodies of events → events worth keeping, or why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from pydantic import ValidationError
+
+from recsys.errors import InvalidEvent
+from recsys.events import EVENT_WORDS, Event, EventType, Platform, moment
+from serving.errors import BodyTooLarge, FutureEvent, LateEvent
+from serving.schemas import EventBody, wrong
+
+MAX_EVENTS = 1_000
+LATEST = timedelta(days=7)
+AHEAD = timedelta(minutes=5)
+# What the record keeps of a refused event; more would let anybody fill the disk.
+QUARANTINE_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One event that was refused: its place in the batch, the error's code, and why."""
+
+    index: int
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A batch after checking: the good events with their places, and the refused ones."""
+
+    indexes: list[int]
+    events: list[Event]
+    rejected: list[Rejected]
+
+
+def check_batch(bodies: Sequence[object], received_at: datetime) -> Checked:
+    """Check the events of a batch one by one; a bad one does not take the others with it.
+
+    Raises
+    ------
+    BodyTooLarge
+        There are more than `MAX_EVENTS`.
+    """
+    if len(bodies) > MAX_EVENTS:
+        raise BodyTooLarge(f"events are too many, got {len(bodies)}; allowed: up to {MAX_EVENTS}")
+    checked = Checked([], [], [])
+    for index, body in enumerate(bodies):
+        try:
+            event = event_of(body, received_at)
+        except InvalidEvent as error:
+            checked.rejected.append(Rejected(index, error.code, str(error)))
+        else:
+            checked.indexes.append(index)
+            checked.events.append(event)
+    return checked
+
+
+def event_of(body: object, received_at: datetime) -> Event:
+    """The event a body describes.
+
+    Raises
+    ------
+    InvalidEvent
+        It breaks the contract, or happened more than 7 days before or 5 minutes after it came.
+    """
+    try:
+        said = EventBody.model_validate(body).model_dump(exclude_unset=True)
+    except ValidationError as cause:
+        raise InvalidEvent(wrong(cause)) from cause
+    at = _time(said["at"])
+    said |= {"type": _type(said["type"]), "at": at}
+    if said.get("platform") is not None:
+        said["platform"] = _platform(said["platform"])
+    else:
+        said.pop("platform", None)
+    event = Event(**said)
+    if at < received_at - LATEST:
+        raise LateEvent(f"at is too long ago, got {at.isoformat()}; allowed: the last 7 days")
+    if at > received_at + AHEAD:
+        raise FutureEvent(f"at is in the future, got {at.isoformat()}; allowed: 5 minutes ahead")
+    return event
+
+
+def quarantine_row(body: object, rejected: Rejected) -> tuple[bytes, str, str]:
+    """A refused event as the record keeps it: body, error, detail."""
+    return orjson.dumps(body)[:QUARANTINE_BYTES], rejected.error, rejected.detail
+
+
+def _time(said: str | int) -> datetime:
+    try:
+        at = moment(said) if isinstance(said, int) else datetime.fromisoformat(said)
+    except (ValueError, OverflowError, OSError) as cause:
+        raise InvalidEvent(
+            f"at is no time, got {said!r:.40}; allowed: ISO 8601 with its zone, or milliseconds"
+        ) from cause
+    if at.tzinfo is None:
+        raise InvalidEvent(f"at has no time zone, got {said!r:.40}; allowed: an aware time")
+    return at
+
+
+def _type(said: str) -> EventType:
+    if said not in EVENT_WORDS:
+        raise InvalidEvent(f"type is unknown, got {said!r:.40}; allowed: {', '.join(EVENT_WORDS)}")
+    return EVENT_WORDS[said]
+
+
+def _platform(said: str) -> Platform:
+    try:
+        return Platform(said)
+    except ValueError as cause:
+        raise InvalidEvent(
+            f"platform is unknown, got {said!r:.40}; allowed: {', '.join(Platform)}"
+        ) from cause

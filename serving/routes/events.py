@@ -1,0 +1,26 @@
+"""POST /v1/events: what people did; answered once it is durable."""
+
+from dataclasses import asdict
+from http import HTTPStatus
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from serving.bodies import parsed, read
+from serving.schemas import BatchBody
+from serving.service import Service
+
+
+def router(service: Service) -> APIRouter:
+    """The route over a service."""
+    routes = APIRouter()
+
+    @routes.post("/v1/events")
+    async def take_events(request: Request) -> Response:
+        batch = parsed(await read(request), BatchBody)
+        receipt = await service.take(batch.events)
+        return Response(
+            orjson.dumps(asdict(receipt)), HTTPStatus.ACCEPTED, media_type="application/json"
+        )
+
+    return routes

@@ -1,0 +1,38 @@
+"""/healthz: the process answers. /readyz: it has looked for a bundle and may get requests."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Response
+
+from serving.service import Service
+
+
+def router(service: Service) -> APIRouter:
+    """The routes over a service."""
+    routes = APIRouter()
+
+    @routes.get("/healthz")
+    async def healthz() -> Response:
+        return _answer(HTTPStatus.OK, {"status": "ok"})
+
+    @routes.get("/readyz")
+    async def readyz() -> Response:
+        watcher = service.watcher
+        is_ready, current = watcher.has_looked, watcher.current
+        return _answer(
+            HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE,
+            {
+                "ready": is_ready,
+                "bundle": None if current is None else current.bundle.bundle_id,
+                "refused_bundles": watcher.refused,
+                "lost_lists": service.writer.lost_lists,
+            },
+        )
+
+    return routes
+
+
+def _answer(status: HTTPStatus, said: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(said), status, media_type="application/json")

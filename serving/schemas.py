@@ -1,0 +1,102 @@
+"""The shapes of request bodies: types and known fields. Bounds are the contracts' own business."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
+
+from recsys.catalog import KIND_WORDS, Kind
+from recsys.events import TEXT_LIMITS
+from recsys.recommend import Request
+
+DETAIL_LIMIT = 300
+
+ItemId = Annotated[str, Field(min_length=1, max_length=TEXT_LIMITS["item_id"])]
+
+
+# Pydantic's own words name our classes, which callers do not know.
+OUR_WORDS = {"model_type": "Input should be an object"}
+
+
+def wrong(error: ValidationError) -> str:
+    """What is wrong with a body, field by field, short enough for an answer or a log line."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    told = "; ".join(f"{_place(fault)}: {_words(fault)}" for fault in faults[:3])
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return told[:DETAIL_LIMIT] + more
+
+
+def _place(fault: ErrorDetails) -> str:
+    return ".".join(map(str, fault["loc"])) or "body"
+
+
+def _words(fault: ErrorDetails) -> str:
+    return OUR_WORDS.get(fault["type"], fault["msg"])
+
+
+class Body(BaseModel):
+    """A JSON object of known fields and exact types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ListContext(Body):
+    """What the list stands beside."""
+
+    order_items: list[ItemId] = []
+    item_id: ItemId | None = None
+    cart: list[ItemId] = []
+
+
+class ListBody(Body):
+    """Body of POST /v1/lists; a guest without a person's id is a person of that id."""
+
+    scene: str
+    user_id: str | None = None
+    guest_id: str | None = None
+    k: int = 20
+    kinds: list[Literal["product", "video"]] | None = None
+    exclude: list[ItemId] = []
+    context: ListContext = ListContext()
+    cursor: None = None
+
+    def request(self) -> Request:
+        """The same for `recommend`; raises InvalidInput if a value is not allowed."""
+        kinds: tuple[Kind, ...] | None = None
+        if self.kinds is not None:
+            kinds = tuple(KIND_WORDS[word] for word in self.kinds)
+        return Request(
+            scene=self.scene,
+            user_id=self.guest_id if self.user_id is None else self.user_id,
+            k=self.k,
+            kinds=kinds,
+            exclude=tuple(self.exclude),
+            order_items=tuple(self.context.order_items),
+        )
+
+
+class BatchBody(Body):
+    """Body of POST /v1/events; its events are checked one by one, so that good ones are kept."""
+
+    events: list[object]
+
+
+class EventBody(Body):
+    """One event of a batch; `at` is ISO 8601 with its zone, or whole milliseconds since 1970."""
+
+    event_id: str
+    user_id: str
+    item_id: str
+    type: str
+    at: str | int
+    play_s: float | None = None
+    duration_s: float | None = None
+    dwell_s: float | None = None
+    quantity: int | None = None
+    amount_minor: int | None = None
+    order_id: str | None = None
+    choice: str | None = None
+    list_id: str | None = None
+    position: int | None = None
+    platform: str | None = None
+    props: dict[str, JsonValue] = {}
