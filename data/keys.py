@@ -1,0 +1,96 @@
+"""64-bit keys of persons and events, a column at a time, the same in every process and version.
+
+A hash of the standard library costs a microsecond a text; these cost a fifteenth. They decide
+nothing between strangers: two events are the same only if person and key agree.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.ids import hash64
+
+Keys = NDArray[np.uint64]
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_WORD = 8
+# Small enough for a block's arrays to stay in the processor's cache.
+_BLOCK = 1 << 15
+# What to keep of a word of which only so many bytes belong to the text.
+_KEEP = np.array([(1 << (8 * n_bytes)) - 1 for n_bytes in range(_WORD + 1)], dtype=np.uint64)
+
+
+def mixed(values: Keys) -> Keys:
+    """Every bit of the result depends on every bit of the value (the finaliser of SplitMix64)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def text_keys(texts: pl.Series) -> Keys:
+    """The key of each text, shape (n,); a null is the empty text."""
+    texts = texts.fill_null("")
+    blocks = [_block_keys(texts.slice(at, _BLOCK)) for at in range(0, len(texts), _BLOCK)]
+    return np.concatenate([np.empty(0, dtype=np.uint64), *blocks])
+
+
+def _block_keys(texts: pl.Series) -> Keys:
+    """Mix the texts' words of eight bytes in, one place of all texts at a time."""
+    joined = texts.str.join("").item().encode()
+    # A word may begin at any byte, so the words overlap; the last one needs room behind the end.
+    words = np.ndarray((len(joined) + 1,), dtype="<u8", buffer=joined + bytes(_WORD), strides=(1,))
+    lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
+    starts = np.cumsum(lengths) - lengths
+    keys = lengths.astype(np.uint64) * _STEP
+    for place in range(0, int(lengths.max()), _WORD):
+        rows = np.flatnonzero(lengths > place)
+        left = np.minimum(lengths[rows] - place, _WORD)
+        keys[rows] = mixed(keys[rows] ^ (words[starts[rows] + place] & _KEEP[left])) + _STEP
+    return mixed(keys)
+
+
+def person_keys(user_ids: pl.Series) -> Keys:
+    """The key the lake is sorted by; all rows of a person have the same."""
+    return text_keys(user_ids)
+
+
+def event_keys(event_ids: pl.Series) -> Keys:
+    """The key of events whose caller gave an id, by import or by API."""
+    return text_keys(event_ids)
+
+
+def content_keys(events: pl.DataFrame, source: str) -> Keys:
+    """The key of all that events say and of where they come from, for events without an id.
+
+    Equal rows have equal keys; a field that says nothing adds nothing, so a column more or less
+    that is empty changes no key.
+    """
+    keys = np.full(events.height, hash64(f"source {source}"), dtype=np.uint64)
+    for column in events.iter_columns():
+        salted = _bits(column) ^ np.uint64(hash64(f"field {column.name}"))
+        keys += np.where(column.is_null().to_numpy(), np.uint64(0), mixed(salted))
+    return mixed(keys)
+
+
+def _bits(column: pl.Series) -> Keys:
+    if column.dtype == pl.String:
+        return text_keys(column)
+    if column.dtype.is_float():
+        return column.cast(pl.Float64).fill_null(0.0).to_numpy().view(np.uint64)
+    if column.dtype == pl.UInt64:
+        return column.to_numpy()
+    return column.cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
+
+
+def numbered(contents: Keys) -> Keys:
+    """Keys that keep equal contents apart by their ordinal among themselves."""
+    in_order = np.sort(contents)
+    again = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    ordinals = np.zeros(len(contents), dtype=np.uint64)
+    if len(again):
+        at = np.minimum(np.searchsorted(again, contents), len(again) - 1)
+        rows = np.flatnonzero(again[at] == contents)
+        counted = pl.Series("content", contents[rows]).to_frame()
+        nth = counted.select(pl.int_range(pl.len()).over("content"))
+        ordinals[rows] = nth.to_series().to_numpy().astype(np.uint64)
+    return mixed(contents + ordinals * _STEP)

@@ -1,0 +1,137 @@
+"""Events and items ↔ the lake's tables."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import orjson
+import polars as pl
+
+from data.keys import content_keys, event_keys, numbered, person_keys
+from data.runs import day_of
+from recsys.catalog import Item, Kind
+from recsys.events import Event, millis
+
+# Every field of an event, and the two keys: `person` sorts, (`person`, `key`) tells events apart.
+EVENT_COLUMNS: dict[str, pl.DataType] = {
+    "person": pl.UInt64(),
+    "key": pl.UInt64(),
+    "user_id": pl.String(),
+    "item_id": pl.String(),
+    "type": pl.Int8(),
+    "at_ms": pl.Int64(),
+    "play_s": pl.Float32(),
+    "duration_s": pl.Float32(),
+    "dwell_s": pl.Float32(),
+    "quantity": pl.Int32(),
+    "amount_minor": pl.Int64(),
+    "order_id": pl.String(),
+    "choice": pl.String(),
+    "list_id": pl.String(),
+    "position": pl.Int32(),
+    "platform": pl.String(),
+    "props": pl.String(),
+    "event_id": pl.String(),
+}
+_NOT_AS_SAID = {"person", "key", "type", "at_ms", "platform", "props"}
+_AS_SAID = tuple(name for name in EVENT_COLUMNS if name not in _NOT_AS_SAID)
+
+_MOMENT = pl.Datetime("ms", "UTC")
+_TEXTS = pl.List(pl.String())
+ITEM_COLUMNS: dict[str, pl.DataType] = {
+    "item_id": pl.String(),
+    "kind": pl.String(),
+    "title": pl.String(),
+    "tags": _TEXTS,
+    "category": _TEXTS,
+    "creator_id": pl.String(),
+    "shop_id": pl.String(),
+    "price_minor": pl.Int64(),
+    "member_price_minor": pl.Int64(),
+    "available": pl.Boolean(),
+    "stock": pl.Int64(),
+    "published_at": _MOMENT,
+    "expires_at": _MOMENT,
+    "cards": _TEXTS,
+    "duration_s": pl.Float64(),
+    "durable": pl.Boolean(),
+    "attributes": pl.String(),
+    "cover": pl.String(),
+    "link": pl.String(),
+    "sponsored": pl.Boolean(),
+    "promotional": pl.Boolean(),
+    "audience": _TEXTS,
+    "restricted": pl.Boolean(),
+    "commission_bp": pl.Int32(),
+    "media": pl.String(),
+    "campaigns": _TEXTS,
+}
+_KINDS = {kind.word: kind for kind in Kind}
+
+
+def events_table(events: Sequence[Event]) -> pl.DataFrame:
+    """Checked events as the lake's columns, with `day` and the keys."""
+    rows = {name: [getattr(event, name) for event in events] for name in _AS_SAID}
+    rows["type"] = [int(event.type) for event in events]
+    rows["at_ms"] = [None if event.at is None else millis(event.at) for event in events]
+    rows["platform"] = [event.platform.value for event in events]
+    rows["props"] = [_json(event.props) for event in events]
+    schema = {name: EVENT_COLUMNS[name] for name in rows}
+    return with_keys(pl.DataFrame(rows, schema=schema), source="record")
+
+
+def _json(props: dict[str, Any]) -> str | None:
+    return orjson.dumps(props).decode() if props else None
+
+
+def with_keys(events: pl.DataFrame, *, source: str) -> pl.DataFrame:
+    """The events with `day`, `person` and either `key`, from their id, or `content`."""
+    if "event_id" in events.columns:
+        own = pl.Series("key", event_keys(events["event_id"]))
+    else:
+        own = pl.Series("content", content_keys(events, source))
+    person = pl.Series("person", person_keys(events["user_id"]))
+    return events.with_columns(day_of(pl.col("at_ms")).alias("day"), person, own)
+
+
+def keyed(events: pl.DataFrame) -> pl.DataFrame:
+    """The events with `key`; a `content` becomes one here, where all equal rows have met."""
+    if "content" not in events.columns:
+        return events
+    key = pl.Series("key", numbered(events["content"].to_numpy()))
+    return events.drop("content").with_columns(key)
+
+
+def conformed(events: pl.DataFrame) -> pl.DataFrame:
+    """Exactly the lake's columns; those that were not said are null."""
+    return events.select(
+        pl.col(name).cast(dtype)
+        if name in events.columns
+        else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in EVENT_COLUMNS.items()
+    )
+
+
+def items_table(items: Iterable[Item]) -> pl.DataFrame:
+    """Items as the snapshot's columns."""
+    rows = []
+    for item in items:
+        row = {f.name: getattr(item, f.name) for f in fields(Item)}
+        row["kind"] = item.kind.word
+        row["attributes"] = orjson.dumps(item.attributes).decode() if item.attributes else None
+        rows.append(row)
+    return pl.DataFrame(rows, schema=ITEM_COLUMNS, orient="row")
+
+
+def items_of(table: pl.DataFrame) -> list[Item]:
+    """The items of a snapshot, in its order."""
+    return [_item(row) for row in table.iter_rows(named=True)]
+
+
+def _item(row: dict[str, Any]) -> Item:
+    for name, dtype in ITEM_COLUMNS.items():
+        if dtype == _TEXTS:
+            row[name] = tuple(row[name])
+    row["kind"] = _KINDS[row["kind"]]
+    row["attributes"] = orjson.loads(row["attributes"]) if row["attributes"] else {}
+    return Item(**row)
