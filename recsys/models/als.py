@@ -1,0 +1,166 @@
+"""Matrix factorisation for implicit feedback: items as vectors, a person as a fit to their row."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_matrix
+
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.interactions import Row, Rows
+from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.models.lists import ListsByKind, ScoredLists, has_liked
+
+Doubles = NDArray[np.float64]
+# A dense block of similarities holds at most so many entries, 100 MB in single precision.
+MAX_BLOCK_ENTRIES = 25_000_000
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class ALS:
+    """Alternating least squares (Hu, Koren, Volinsky 2008), learned by `implicit`.
+
+    A weight w says with confidence |alpha · w| that the person likes the item (w > 0) or does not
+    (w < 0). Persons' vectors are not kept: a row is folded in by the same equation the learner
+    solves, so a new person and an old one are answered alike.
+
+    Parameters
+    ----------
+    factors
+        Length of the vectors.
+    regularization
+        Added to the diagonal of each equation.
+    alpha
+        Confidence of weight 1.
+    iterations
+        Passes over persons and items.
+    exact_below
+        Up to so many items a request scores them all, which is then cheaper than lists.
+    n_neighbours, n_keys
+        Above that: how many items of each kind are prepared for each item, and how many of a
+        person's strongest items bring theirs as candidates.
+    seed
+        Of the first vectors.
+
+    Attributes
+    ----------
+    item_factors_
+        Shape (n_items, factors).
+    gram_
+        Shape (factors, factors). Product of the item factors with themselves.
+    kind_
+        Shape (n_items,).
+    neighbours_
+        For each item those of each kind that it alone would bring first; empty lists if exact.
+    """
+
+    factors: int = 64
+    regularization: float = 0.1
+    alpha: float = 1.0
+    iterations: int = 15
+    exact_below: int = 20_000
+    n_neighbours: int = 100
+    n_keys: int = 50
+    seed: int = 0
+
+    item_factors_: Scores = field(init=False, repr=False)
+    gram_: Scores = field(init=False, repr=False)
+    kind_: NDArray[np.int8] = field(init=False, repr=False)
+    neighbours_: ListsByKind = field(init=False, repr=False)
+    is_personal: ClassVar[bool] = True
+
+    def fit(self, interactions: Rows, catalog: Catalog) -> Self:
+        """Learn from both kinds together; dislikes speak against."""
+        from implicit.cpu.als import AlternatingLeastSquares
+        from threadpoolctl import threadpool_limits
+
+        matrix = interactions.csr()
+        # Several BLAS threads inside the learner's own threads slow each other down.
+        with threadpool_limits(1, "blas"):
+            learner = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.regularization,
+                alpha=self.alpha,
+                iterations=self.iterations,
+                random_state=self.seed,
+            )
+            learner.fit(csr_matrix(matrix), show_progress=False)
+            self.item_factors_ = np.asarray(learner.item_factors, dtype=np.float32)
+            # An item nobody touched gets zeros from the equations, up to what is left of its start.
+            self.item_factors_[np.bincount(matrix.indices, minlength=matrix.shape[1]) == 0] = 0
+            self.gram_ = self.item_factors_.T @ self.item_factors_
+            self.kind_ = catalog.kind.copy()
+            self.neighbours_ = ListsByKind.of(lambda kind: self._lists(catalog.of_kind(kind)))
+        return self
+
+    def _lists(self, targets: Idxs) -> ScoredLists:
+        """For each item the targets that a person of this item alone would get first."""
+        n_items = len(self.item_factors_)
+        if n_items <= self.exact_below or len(targets) == 0:
+            return ScoredLists.of([Ranking.none()] * n_items)
+        own = np.linalg.inv(self._ridge()) @ self.item_factors_.T
+        others = self.item_factors_[targets]
+        rankings, step = [], max(1, MAX_BLOCK_ENTRIES // len(targets))
+        for start in range(0, n_items, step):
+            block = own[:, start : start + step].T.astype(np.float32) @ others.T
+            rankings += [Ranking.best(targets, scores, self.n_neighbours) for scores in block]
+        return ScoredLists.of(rankings)
+
+    def _ridge(self) -> Doubles:
+        return self.gram_.astype(np.float64) + self.regularization * np.eye(self.factors)
+
+    def _equation(self, row: Row) -> tuple[Any, Doubles, Doubles]:
+        """The person's matrix as a Cholesky factor, their items' factors, and confidences."""
+        own = self.item_factors_[row.items].astype(np.float64)
+        confidence = self.alpha * row.weights.astype(np.float64)
+        matrix = self._ridge() + (own.T * (np.abs(confidence) - 1)) @ own
+        return cho_factor(matrix, check_finite=False), own, confidence
+
+    def folded(self, row: Row) -> Scores:
+        """The person's vector, shape (factors,); as the library's `recalculate_user` gives it."""
+        check_fitted(self)
+        factor, own, confidence = self._equation(row)
+        liked = np.maximum(confidence, 0) @ own
+        return np.asarray(cho_solve(factor, liked, check_finite=False), dtype=np.float32)
+
+    def score(self, rows: Rows) -> Scores:
+        """Product of the folded-in row with every item; about 1 for what is surely liked."""
+        check_fitted(self)
+        persons = np.zeros((len(rows), self.factors), dtype=np.float32)
+        for place in np.flatnonzero(has_liked(rows)):
+            persons[place] = self.folded(rows[int(place)])
+        scores = persons @ self.item_factors_.T
+        scores[~has_liked(rows)] = np.nan
+        return np.asarray(scores, dtype=np.float32)
+
+    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
+        """The best of what the row's strongest items bring, scored with the whole row."""
+        check_fitted(self)
+        if not (row.weights > 0).any():
+            return Ranking.none()
+        person = self.folded(row)
+        if len(self.item_factors_) <= self.exact_below:
+            scores = self.item_factors_ @ person
+            kept = np.flatnonzero(
+                (scores > 0) if within is None else (scores > 0) & (self.kind_ == within)
+            )
+            return Ranking.best(kept, scores[kept], k)
+        liked = Row(row.items[row.weights > 0], row.weights[row.weights > 0])
+        items = self.neighbours_.pool(liked.strongest(self.n_keys).items, within)
+        scores = self.item_factors_[items] @ person
+        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+
+    def because(self, row: Row, item_idx: int) -> Because | None:
+        """The row's item of largest part in the score, which is a sum over the row's liked items.
+
+        The decomposition of section 5 of Hu, Koren and Volinsky 2008.
+        """
+        check_fitted(self)
+        factor, own, confidence = self._equation(row)
+        item = cho_solve(factor, self.item_factors_[item_idx].astype(np.float64))
+        parts = np.maximum(confidence, 0) * (own @ item)
+        if not (parts > 0).any():
+            return None
+        return Because(item_idx=int(row.items[parts.argmax()]))

@@ -1,0 +1,24 @@
+"""The closed table of models: what a configuration may name."""
+
+from recsys.errors import UnknownModel
+from recsys.models.als import ALS
+from recsys.models.base import Model
+from recsys.models.cards import Cards
+from recsys.models.item_knn import ItemKNN
+from recsys.models.popularity import Popularity
+from recsys.models.tags import TagProfile
+
+MODELS: dict[str, type[Model]] = {
+    "popularity": Popularity,
+    "item_knn": ItemKNN,
+    "als": ALS,
+    "tags": TagProfile,
+    "cards": Cards,
+}
+
+
+def model_named(name: str) -> type[Model]:
+    """The class of a model; UnknownModel if the table does not hold the name."""
+    if name not in MODELS:
+        raise UnknownModel(f"there is no model {name!r}; allowed: {', '.join(MODELS)}")
+    return MODELS[name]

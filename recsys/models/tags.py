@@ -1,0 +1,120 @@
+"""Items with the tags of what a person likes; the first model that knows a new item."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array
+
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.interactions import Row, Rows
+from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only, opinions, spans
+
+MAX_KEYS = 200
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class TagProfile:
+    """TF-IDF over tags (Salton and Buckley 1988); a person is the weighted sum of their items.
+
+    The score of an item is the product of both tag vectors, times (1 + popularity)^boost, because
+    a tag alone cannot tell two items that both carry it apart.
+
+    Parameters
+    ----------
+    n_postings
+        How many items of each kind are kept for each tag.
+    n_tags
+        How many of a person's strongest tags bring candidates.
+    boost
+        How much popularity counts; 0 means not at all.
+
+    Attributes
+    ----------
+    vectors_
+        For each item its tags, heaviest first; each item's weights have length 1.
+    boost_
+        Shape (n_items,).
+    postings_
+        For each tag its items of each kind.
+    """
+
+    n_postings: int = 300
+    n_tags: int = 20
+    boost: float = 0.5
+
+    vectors_: ScoredLists = field(init=False, repr=False)
+    boost_: Scores = field(init=False, repr=False)
+    postings_: ListsByKind = field(init=False, repr=False)
+    is_personal: ClassVar[bool] = True
+
+    def fit(self, interactions: Rows, catalog: Catalog) -> Self:
+        """Weigh the catalogue's tags; the interactions only say what is popular."""
+        vectors = _tfidf(catalog)
+        popularity = np.asarray(liked_only(interactions).sum(axis=0))
+        boost = ((1 + popularity) ** self.boost).astype(np.float32)
+        tag_items = csr_array((diags_array(boost) @ vectors).T)
+
+        def of_kind(kind: Kind) -> ScoredLists:
+            items = catalog.of_kind(kind)
+            return ScoredLists.of_matrix(csr_array(tag_items[:, items]), self.n_postings, items)
+
+        self.vectors_ = ScoredLists.of_matrix(vectors, vectors.shape[1])
+        self.boost_, self.postings_ = boost, ListsByKind.of(of_kind)
+        return self
+
+    def score(self, rows: Rows) -> Scores:
+        """Product of the row's tags with each item's, times its boost."""
+        check_fitted(self)
+        vectors = self.vectors_.csr(len(self.postings_.products.offsets) - 1)
+        profiles = rows.csr() @ vectors
+        scores = csr_array(profiles @ vectors.T) @ diags_array(self.boost_)
+        return opinions(csr_array(scores), rows)
+
+    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
+        """The best of the postings of the row's strongest tags, scored with all its tags."""
+        check_fitted(self)
+        tags, weights = self._profile(row)
+        strongest = Ranking.best(tags[weights > 0], weights[weights > 0], self.n_tags)
+        items = self.postings_.pool(strongest.items, within)
+        scores = self._scores(items, tags, weights)
+        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+
+    def because(self, row: Row, item_idx: int) -> Because | None:
+        """The tag that adds most to the item's score."""
+        check_fitted(self)
+        tags, weights = self._profile(row)
+        shared, parts, _ = self._parts(np.array([item_idx]), tags, weights)
+        best = Ranking.best(shared[parts > 0], parts[parts > 0], 1)
+        return Because(tag_idx=int(best.items[0])) if len(best.items) else None
+
+    def _profile(self, row: Row) -> tuple[Idxs, Scores]:
+        row = row.strongest(MAX_KEYS)
+        return self.vectors_.summed(row.items, row.weights)
+
+    def _scores(self, items: Idxs, tags: Idxs, weights: Scores) -> Scores:
+        _, parts, place = self._parts(items, tags, weights)
+        scores = np.bincount(place, weights=parts, minlength=len(items))
+        return np.asarray(scores * self.boost_[items], dtype=np.float32)
+
+    def _parts(self, items: Idxs, tags: Idxs, weights: Scores) -> tuple[Idxs, Scores, Idxs]:
+        """Every tag of the items: tag, what it adds before the boost, place of its item."""
+        at, lengths = spans(self.vectors_.offsets, items)
+        own = self.vectors_.items[at]
+        parts = np.zeros(len(own), dtype=np.float32)
+        if len(tags):
+            found = np.minimum(np.searchsorted(tags, own), len(tags) - 1)
+            parts = np.where(tags[found] == own, weights[found] * self.vectors_.scores[at], 0)
+        return own, parts, np.repeat(np.arange(len(items)), lengths)
+
+
+def _tfidf(catalog: Catalog) -> Sparse:
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    ones = np.ones(len(catalog.tags.targets), dtype=np.float32)
+    shape = (len(catalog), len(catalog.tag_names))
+    counts = csr_array((ones, catalog.tags.targets, catalog.tags.offsets), shape=shape)
+    if counts.nnz == 0:
+        return counts
+    return csr_array(TfidfTransformer().fit_transform(counts))
