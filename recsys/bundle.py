@@ -86,7 +86,7 @@ def check(bundle: Bundle) -> None:
     if len(bundle.taste.video_s) != n:
         raise BundleError(f"taste.video_s has length {len(bundle.taste.video_s)}; allowed: {n}")
     for name, model in bundle.models.items():
-        check_model(model, f"models.{check_name(name, 'a model')}", n)
+        check_model(model, f"models.{check_name(name, 'a model')}", bundle.catalog)
     for scene, pipeline in bundle.pipelines.items():
         unknown = {s.model for s in pipeline.sources} - set(bundle.models)
         unknown |= set(pipeline.stages) - set(STAGES)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from recsys.catalog import Catalog, Kind, Links
 from recsys.errors import BundleError
-from recsys.ids import IdMap, Texts
+from recsys.ids import IdMap
 from recsys.models.base import Model, learned_names
+from recsys.models.lists import ListsByKind, ScoredLists
 
 # Where a number may be unknown.
 _MAY_BE_NAN = ("duration_s", "video_s")
@@ -28,11 +29,9 @@ def check_value(value: object, hint: Any, name: str) -> None:
     hints = get_type_hints(type(value))
     for f in fields(value):
         check_value(getattr(value, f.name), hints[f.name], f"{name}.{f.name}")
-    if isinstance(value, Texts):
-        _check_offsets(value.offsets, len(value.blob), name)
-    elif isinstance(value, Links):
-        _check_offsets(value.offsets, len(value.targets), name)
-    elif isinstance(value, IdMap):
+    if "offsets" in hints:
+        _check_offsets(value, name)
+    if isinstance(value, IdMap):
         _check_ids(value, name)
 
 
@@ -57,10 +56,13 @@ def _declared(hint: Any) -> np.dtype[Any] | None:
     return np.dtype(scalar[0]) if is_named else None
 
 
-def _check_offsets(offsets: NDArray[Any], end: int, name: str) -> None:
-    is_whole = offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == end
+def _check_offsets(lists: Any, name: str) -> None:
+    """Lists of different length one behind the other: `offsets` says where each begins."""
+    ends = {len(getattr(lists, f.name)) for f in fields(lists) if f.name != "offsets"}
+    offsets = lists.offsets
+    is_whole = offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0 and ends == {offsets[-1]}
     if not is_whole or bool((np.diff(offsets) < 0).any()):
-        raise BundleError(f"{name} has offsets that do not rise from 0 to {end}")
+        raise BundleError(f"{name} has offsets that do not rise from 0 to {max(ends)}")
 
 
 def _check_ids(ids: IdMap, name: str) -> None:
@@ -104,19 +106,20 @@ def check_catalog(catalog: Catalog) -> None:
     _check_rows(catalog.shown_by, n, n, "catalog.shown_by")
 
 
-def check_model(model: Model, name: str, n_items: int) -> None:
+def check_model(model: Model, name: str, catalog: Catalog) -> None:
     """Raise BundleError unless what a model learned is sound and speaks of items there are."""
     hints = get_type_hints(type(model))
     for learned in learned_names(model):
         value = getattr(model, learned)
         check_value(value, hints[learned], f"{name}.{learned}")
-        _check_links(value, f"{name}.{learned}", n_items)
+        if isinstance(value, ListsByKind):
+            _check_lists(value.products, catalog, f"{name}.{learned}.products")
+            _check_lists(value.videos, catalog, f"{name}.{learned}.videos")
 
 
-def _check_links(value: object, name: str, n_items: int) -> None:
-    """Whatever a model links to is an item."""
-    if isinstance(value, Links):
-        check_range(value.targets, n_items, f"{name}.targets")
-    elif is_dataclass(value):
-        for f in fields(value):
-            _check_links(getattr(value, f.name), f"{name}.{f.name}", n_items)
+def _check_lists(lists: ScoredLists, catalog: Catalog, name: str) -> None:
+    n_keys = len(lists.offsets) - 1
+    # Lists are kept for each item, for each tag, or one for everybody.
+    if n_keys not in (len(catalog), len(catalog.tag_names), 1):
+        raise BundleError(f"{name} has {n_keys} lists; allowed: one an item, one a tag, or one")
+    check_range(lists.items, len(catalog), f"{name}.items")

@@ -18,7 +18,8 @@ from recsys.arrays import flat
 from recsys.bundle import MANIFEST, SIGNATURE, check, read, read_manifest, write
 from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.errors import BundleError
-from recsys.models.base import Scores, parameters
+from recsys.models.base import Ranking, Scores, parameters
+from recsys.models.lists import ListsByKind, ScoredLists
 from recsys.signing import SigningKey
 from tests.planted import Fixed, bundle_of, item
 
@@ -28,6 +29,12 @@ CATALOG = Catalog.of(
 )
 
 
+def lists(neighbours):
+    """One neighbour an item."""
+    ones = np.ones(1, np.float32)
+    return ScoredLists.of([Ranking(np.array([one], np.int32), ones) for one in neighbours])
+
+
 @dataclass(kw_only=True)
 class Near(Fixed):
     """Learns one list of neighbours an item, as a model would."""
@@ -35,15 +42,17 @@ class Near(Fixed):
     items: tuple[int, ...] = ()
     strength: float = 0.5
     name: str | None = None
-    neighbours_: Links = field(init=False, repr=False)
+    neighbours_: ListsByKind = field(init=False, repr=False)
     scores_: Scores = field(init=False, repr=False)
+    links_: Links = field(init=False, repr=False)
     of_item_: Idxs = field(init=False, repr=False)
     is_personal: ClassVar[bool] = True
 
     def fit(self, interactions, catalog):
         n = len(catalog)
-        self.neighbours_ = Links.of([[(i + 1) % n] for i in range(n)])
+        self.neighbours_ = ListsByKind.of(lambda _: lists((i + 1) % n for i in range(n)))
         self.scores_ = np.linspace(0, 1, n, dtype=np.float32)
+        self.links_ = catalog.cards
         self.of_item_ = np.arange(n, dtype=np.int32)
         return super().fit(interactions, catalog)
 
@@ -89,7 +98,7 @@ def test_catalogue_comes_back_bit_for_bit(written, key):
 def test_model_comes_back_with_parameters_and_learned_arrays(written, key):
     model = read_back(written, key).models["near"]
     assert parameters(model) == {"items": [], "strength": 0.25, "name": None}
-    assert model.neighbours_.row(6).tolist() == [0]
+    assert model.neighbours_.videos.items.tolist() == [1, 2, 3, 4, 5, 6, 0]
     assert model.scores_.tobytes() == np.linspace(0, 1, 7, dtype=np.float32).tobytes()
 
 
@@ -258,6 +267,10 @@ def test_signed_pickle_is_refused(written, key):
         read_back(written, key)
 
 
+def of_both(videos):
+    return ListsByKind(lists(range(7)), videos)
+
+
 def fitted(**changes):
     model = Near()
     bundle = a_bundle(near=model)
@@ -273,8 +286,10 @@ def fitted(**changes):
         ({"scores_": np.zeros(2)}, "wrong type, got float64; allowed: float32"),
         ({"of_item_": np.array(["a"])}, "wrong type, got <U1; allowed: int32"),
         ({"scores_": [1.0]}, "neither array nor dataclass, got list"),
-        ({"neighbours_": Links.of([[7]])}, "targets is out of range, got 7 to 7; allowed: 0 to 6"),
-        ({"neighbours_": Links(np.array([0, 2, 1]), np.zeros(1, np.int32))}, "do not rise"),
+        ({"neighbours_": of_both(lists([7]))}, "videos.items is out of range, got 7 to 7"),
+        ({"neighbours_": of_both(lists([1, 1]))}, "videos has 2 lists; allowed: one an item"),
+        ({"links_": Links(np.array([0, 2, 1]), np.zeros(1, np.int32))}, "do not rise from 0 to 1"),
+        ({"links_": Links(np.array([0, 2]), np.zeros(1, np.int32))}, "do not rise from 0 to 1"),
     ],
 )
 def test_unsound_model_is_never_written(changes, message, key, tmp_path):

@@ -1,0 +1,274 @@
+"""How to train: the defaults, and what `dapei.toml` says instead. The one place of both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from recsys.errors import ConfigError
+from recsys.events import EVENT_WORDS, EventType
+from recsys.interactions import EVENT_WEIGHTS
+from recsys.models.base import Model, parameters
+from recsys.models.table import MODELS, model_named
+from recsys.pipeline import Pipeline, Source
+from recsys.scenes import SCENES
+from recsys.stages import STAGES
+
+ALL_TYPES = frozenset(EventType)
+# What a shop's orders say of goods that go together, apart from what people merely look at.
+BOUGHT_TYPES = frozenset({EventType.ORDER, EventType.CART})
+ROWS = ("history", "basket")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """One model to learn.
+
+    Parameters
+    ----------
+    model
+        Its name in the table of models.
+    parameters
+        Hyperparameters that differ from the model's own defaults.
+    learns_from
+        Event types that count; the others are as if they had not happened.
+    """
+
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    learns_from: frozenset[EventType] = ALL_TYPES
+
+    def new(self, seed: int) -> Model:
+        """The model before it learns; `seed` counts where the parameters name none."""
+        cls = model_named(self.model)
+        seeded = {"seed": seed} if "seed" in parameters(cls()) else {}
+        return cls(**{**seeded, **self.parameters})
+
+
+_MODELS = {
+    "popular": ModelConfig(model="popularity"),
+    "item_knn": ModelConfig(model="item_knn"),
+    "als": ModelConfig(model="als"),
+    "tags": ModelConfig(model="tags"),
+    "cards": ModelConfig(model="cards"),
+    "bought_together": ModelConfig(model="item_knn", learns_from=BOUGHT_TYPES),
+}
+
+_PIPELINES = {
+    "home": Pipeline(
+        name="home",
+        sources=(
+            Source(name="item_knn", model="item_knn"),
+            Source(name="als", model="als"),
+            Source(name="tags", model="tags", weight=0.3),
+            Source(name="cards", model="cards", weight=0.5),
+            Source(name="popular", model="popular", weight=0.1),
+        ),
+        stages=("on_sale", "excluded", "bought", "seen"),
+    ),
+    "post_checkout": Pipeline(
+        name="post_checkout",
+        sources=(
+            Source(name="bought_together", model="bought_together", of="basket"),
+            Source(name="cards", model="cards", of="basket"),
+            Source(name="item_knn", model="item_knn", of="basket", weight=0.5),
+            Source(name="tags", model="tags", of="basket", weight=0.2),
+            Source(name="popular", model="popular", weight=0.05),
+        ),
+        stages=("on_sale", "excluded", "bought", "seen", "same_need"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Everything that training depends on besides the data.
+
+    Parameters
+    ----------
+    half_life_days
+        After this long an event counts half; 0 means no decay.
+    holdout_days
+        The last days that are held out to evaluate; None means the last tenth of dated events.
+    seed
+        Of every learner and of the random lists.
+    people
+        At most so many test persons a scene when a new bundle is evaluated; 0 means everybody.
+    weights
+        What an event of each type is worth.
+    models
+        By name; only those that a pipeline uses are learned.
+    pipelines
+        By scene.
+    """
+
+    half_life_days: float = 60.0
+    holdout_days: float | None = None
+    seed: int = 1
+    people: int = 2_000
+    weights: Mapping[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
+    models: Mapping[str, ModelConfig] = field(default_factory=lambda: dict(_MODELS))
+    pipelines: Mapping[str, Pipeline] = field(default_factory=lambda: dict(_PIPELINES))
+
+    @property
+    def used_models(self) -> dict[str, ModelConfig]:
+        """The models that some pipeline asks."""
+        used = {source.model for one in self.pipelines.values() for source in one.sources}
+        return {name: model for name, model in self.models.items() if name in used}
+
+
+def train_config(said: Mapping[str, Any]) -> TrainConfig:
+    """The defaults with what `dapei.toml` says instead; its other tables are not looked at.
+
+    Raises
+    ------
+    ConfigError
+        A name or a value is unknown; the message names what is allowed.
+    """
+    config = _trained(TrainConfig(), _table(said.get("train", {}), "[train]"))
+    models = dict(config.models)
+    for name, table in _table(said.get("models", {}), "[models]").items():
+        where = f"[models.{name}]"
+        models[name] = _model(models.get(name), _table(table, where), where)
+    pipelines = dict(config.pipelines)
+    for scene, table in _table(said.get("pipelines", {}), "[pipelines]").items():
+        _check_name(scene, SCENES, "[pipelines]")
+        where = f"[pipelines.{scene}]"
+        pipelines[scene] = _pipeline(pipelines[scene], _table(table, where), where)
+    config = replace(config, models=models, pipelines=pipelines)
+    _check_sources(config)
+    return config
+
+
+def _trained(config: TrainConfig, table: dict[str, Any]) -> TrainConfig:
+    plain = {"half_life_days": float, "holdout_days": float, "seed": int, "people": int}
+    _check_names(table, (*plain, "weights"), "[train]")
+    values: dict[str, Any] = {
+        name: _number(table[name], kind, f"[train] {name}")
+        for name, kind in plain.items()
+        if name in table
+    }
+    weights = dict(config.weights)
+    for word, weight in _table(table.get("weights", {}), "[train.weights]").items():
+        _check_name(word, EVENT_WORDS, "[train.weights]")
+        low = float("-inf")
+        weights[EVENT_WORDS[word]] = _number(weight, float, f"[train.weights] {word}", low)
+    return replace(config, **values, weights=weights)
+
+
+def _model(default: ModelConfig | None, table: dict[str, Any], where: str) -> ModelConfig:
+    if default is None and "model" not in table:
+        raise ConfigError(f"{where} names no model; allowed: model = one of {_listed(MODELS)}")
+    name = str(table.pop("model", default.model if default else None))
+    known = parameters(model_named(name)())
+    is_same = default is not None and default.model == name
+    types = table.pop("learns_from", None)
+    _check_names(table, (*known, "model", "learns_from"), where)
+    for key, value in table.items():
+        _check_like(value, known[key], f"{where} {key}")
+    learned = default.learns_from if default else ALL_TYPES
+    config = ModelConfig(
+        model=name,
+        parameters={**(default.parameters if default and is_same else {}), **table},
+        learns_from=learned if types is None else _types(types, f"{where} learns_from"),
+    )
+    try:
+        config.new(seed=0)
+    except (ValueError, TypeError) as cause:
+        raise ConfigError(f"{where} is refused by its model: {cause}") from cause
+    return config
+
+
+def _pipeline(default: Pipeline, table: dict[str, Any], where: str) -> Pipeline:
+    plain = {"fusion_k": float, "video_share": float}
+    _check_names(table, (*plain, "stages", "sources"), where)
+    values: dict[str, Any] = {
+        name: _number(table[name], kind, f"{where} {name}")
+        for name, kind in plain.items()
+        if name in table
+    }
+    if values.get("video_share", 0) > 1:
+        raise ConfigError(
+            f"{where} video_share is out of range, got {table['video_share']}; allowed: 0 to 1"
+        )
+    if "stages" in table:
+        values["stages"] = tuple(_names(table["stages"], STAGES, f"{where} stages"))
+    sources = {source.name: source for source in default.sources}
+    for name, said in _table(table.get("sources", {}), f"{where[:-1]}.sources]").items():
+        inside = f"{where[:-1]}.sources.{name}]"
+        sources[name] = _source(name, sources.get(name), _table(said, inside), inside)
+    kept = tuple(source for source in sources.values() if source.weight > 0)
+    return replace(default, **values, sources=kept)
+
+
+def _source(name: str, default: Source | None, table: dict[str, Any], where: str) -> Source:
+    _check_names(table, tuple(f.name for f in fields(Source) if f.name != "name"), where)
+    source = default or Source(name=name, model=str(table.get("model", name)))
+    values: dict[str, Any] = {key: table[key] for key in ("model", "of") if key in table}
+    for key, kind in (("weight", float), ("limit", int)):
+        if key in table:
+            values[key] = _number(table[key], kind, f"{where} {key}")
+    if values.get("of", ROWS[0]) not in ROWS:
+        raise ConfigError(f"{where} of is unknown, got {values['of']!r}; allowed: {_listed(ROWS)}")
+    return replace(source, **values)
+
+
+def _check_sources(config: TrainConfig) -> None:
+    for scene, pipeline in config.pipelines.items():
+        if not pipeline.sources:
+            raise ConfigError(f"[pipelines.{scene}] has no source left; allowed: one or more")
+        for source in pipeline.sources:
+            _check_name(source.model, config.models, f"[pipelines.{scene}.sources.{source.name}]")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names)
+
+
+def _table(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} is no table, got {value!r:.80}")
+    return dict(value)
+
+
+def _check_name(name: object, allowed: Any, where: str) -> None:
+    if name not in allowed:
+        raise ConfigError(f"{where} has an unknown name, got {name!r}; allowed: {_listed(allowed)}")
+
+
+def _check_names(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
+    for name in table:
+        _check_name(name, allowed, where)
+
+
+def _names(value: object, allowed: Any, where: str) -> list[str]:
+    if not isinstance(value, list) or len(set(map(str, value))) != len(value):
+        raise ConfigError(f"{where} is no list of distinct names, got {value!r:.80}")
+    for name in value:
+        _check_name(name, allowed, where)
+    return value
+
+
+def _types(value: object, where: str) -> frozenset[EventType]:
+    return frozenset(EVENT_WORDS[word] for word in _names(value, EVENT_WORDS, where))
+
+
+def _number(value: object, kind: type[float], where: str, low: float = 0) -> Any:
+    is_right = isinstance(value, int if kind is int else int | float)
+    if not is_right or isinstance(value, bool):
+        word = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{where} is not {word}, got {value!r:.80}")
+    number = kind(str(value))
+    if not low <= number < float("inf"):
+        raise ConfigError(f"{where} is out of range, got {value}; allowed: {low:g} or more")
+    return number
+
+
+def _check_like(value: object, default: object, where: str) -> None:
+    """A parameter is of the sort its default is of."""
+    allowed: tuple[type, ...] = (type(default),)
+    if isinstance(default, float):
+        allowed = (float, int)
+    is_flag = isinstance(value, bool) != isinstance(default, bool)
+    if default is not None and (not isinstance(value, allowed) or is_flag):
+        word = type(default).__name__
+        raise ConfigError(f"{where} is of the wrong sort, got {value!r:.80}; allowed: {word}")
