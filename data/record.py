@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -23,12 +24,11 @@ from data.record_rows import (
 )
 from data.record_statements import (
     BETWEEN,
-    NEWEST_OF_USER,
     Outcome,
-    chunks,
     counter,
     insert_events,
     insert_served,
+    newest_of_user,
     write_items,
 )
 from recsys.catalog import Item
@@ -132,9 +132,8 @@ class Record:
 
     def events_of(self, user_id: str, *, after_seq: int, limit: int) -> list[Event]:
         """A person's newest `limit` events after a number, oldest of them first."""
-        asked = {"user_id": user_id, "after_seq": after_seq, "k": limit}
         with self._reading() as connection:
-            rows = connection.execute(NEWEST_OF_USER, asked).all()
+            rows = newest_of_user(connection, user_id, after_seq=after_seq, limit=limit)
         events = (self._checked(seq, values) for seq, *values in reversed(rows))
         return [event for event in events if event is not None]
 
@@ -173,7 +172,8 @@ class Record:
 
     def _put(self, items: Iterable[Item], at: datetime, *, replace: bool) -> int:
         changed = 0
-        for chunk in chunks(items, ITEMS_A_TRANSACTION):
+        rest = iter(items)
+        while chunk := list(islice(rest, ITEMS_A_TRANSACTION)):
             bodies = {item.item_id: item_body(item) for item in chunk}
             with self._writing() as connection:
                 changed += write_items(connection, bodies, changed_ms=millis(at), replace=replace)

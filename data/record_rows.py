@@ -21,6 +21,12 @@ EVENT_DEFAULTS: tuple[tuple[str, Any], ...] = tuple(
 PLAIN = ("quantity", "amount_minor", "order_id", "choice", "list_id", "position")
 
 
+def signed_key(text: str) -> int:
+    """The 64-bit hash of a text as SQL's signed integer."""
+    key = hash64(text)
+    return key - 2**64 if key >= 2**63 else key
+
+
 class EventRow(NamedTuple):
     """One event as the record keeps it; `more` holds what few events say.
 
@@ -42,27 +48,24 @@ class EventRow(NamedTuple):
     more: bytes | None
     body_hash: bytes
 
-
-def signed_key(text: str) -> int:
-    """The 64-bit hash of a text as SQL's signed integer."""
-    key = hash64(text)
-    return key - 2**64 if key >= 2**63 else key
+    @classmethod
+    def of(
+        cls, ids: tuple[str, str, str], *, kind: int, at_ms: int | None, more: bytes | None
+    ) -> "EventRow":
+        """The row of what was said; ids are those of event, user and item."""
+        event_id, user_id, item_id = ids
+        body_hash = _body_hash((event_id, user_id, item_id, kind, at_ms), more)
+        key = signed_key(event_id)
+        return cls(key, user_id, kind, at_ms, event_id, item_id, more, body_hash)
 
 
 def event_row(event: Event) -> EventRow:
     """The values to keep of an event; times to the millisecond."""
-    at_ms = None if event.at is None else millis(event.at)
-    more = _more(event)
-    body = (event.event_id, event.user_id, event.item_id, int(event.type), at_ms)
-    return EventRow(
-        event_key=signed_key(event.event_id),
-        user_id=event.user_id,
-        type=int(event.type),
-        at_ms=at_ms,
-        event_id=event.event_id,
-        item_id=event.item_id,
-        more=more,
-        body_hash=_body_hash(body, more),
+    return EventRow.of(
+        (event.event_id, event.user_id, event.item_id),
+        kind=int(event.type),
+        at_ms=None if event.at is None else millis(event.at),
+        more=_more(event),
     )
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     BLOB,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -55,8 +57,8 @@ events = Table(
     "events",
     metadata,
     Column("seq", RowId, primary_key=True, autoincrement=False),
-    Column("event_key", BigInteger, nullable=False, unique=True),
-    Column("user_idx", BigInteger, nullable=False, index=True),
+    Column("event_key", BigInteger, nullable=False),
+    Column("user_idx", BigInteger, nullable=False),
     Column("type", SmallInteger, nullable=False),
     Column("at_ms", BigInteger),
     Column("received_ms", BigInteger, nullable=False),
@@ -64,6 +66,8 @@ events = Table(
     Column("item_id", Text, nullable=False),
     Column("more", BLOB().with_variant(LargeBinary, "postgresql")),
     Column("body_hash", LargeBinary, nullable=False),
+    Index("events_by_key", "event_key", unique=True),
+    Index("events_by_user", "user_idx", "seq"),
 )
 
 items = Table(
@@ -106,12 +110,13 @@ def writing_engine(path: Path) -> Engine:
 
 def reading_engine(path: Path) -> Engine:
     """Connections that read the last commit, whatever is being written meanwhile."""
-    engine = _engine(path, pool_size=8)
+    # Nothing is begun, so there is nothing to roll back when a connection returns.
+    engine = _engine(path, pool_size=8, pool_reset_on_return=None)
     event.listen(engine, "connect", _set_up_reading)
     return engine
 
 
-def _engine(path: Path, *, pool_size: int) -> Engine:
+def _engine(path: Path, *, pool_size: int, **options: Any) -> Engine:
     return create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=QueuePool,
@@ -119,6 +124,7 @@ def _engine(path: Path, *, pool_size: int) -> Engine:
         max_overflow=0,
         # The driver must not begin transactions by itself: it would begin them without the lock.
         connect_args={"isolation_level": None, "check_same_thread": False},
+        **options,
     )
 
 
