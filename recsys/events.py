@@ -179,7 +179,7 @@ def _plain(value: object) -> object:
     if isinstance(value, EventType):
         return value.word
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds")
+        return moment(millis(value)).isoformat(timespec="milliseconds")
     return value.value if isinstance(value, Enum) else value
 
 
