@@ -72,17 +72,11 @@ def event_of(body: object, received_at: datetime) -> Event:
     except ValidationError as cause:
         raise InvalidEvent(wrong(cause)) from cause
     at = _time(said["at"])
-    said |= {"type": _type(said["type"]), "at": at}
-    if said.get("platform") is not None:
-        said["platform"] = _platform(said["platform"])
-    else:
-        said.pop("platform", None)
-    event = Event(**said)
-    if at < received_at - LATEST:
-        raise LateEvent(f"at is too long ago, got {at.isoformat()}; allowed: the last 7 days")
-    if at > received_at + AHEAD:
-        raise FutureEvent(f"at is in the future, got {at.isoformat()}; allowed: 5 minutes ahead")
-    return event
+    _check_fresh(at, received_at)
+    platform = said.pop("platform", None)
+    if platform is not None:
+        said["platform"] = _platform(platform)
+    return Event(**said | {"type": _type(said["type"]), "at": at})
 
 
 def quarantine_row(body: object, rejected: Rejected) -> tuple[bytes, str, str]:
@@ -100,6 +94,13 @@ def _time(said: str | int) -> datetime:
     if at.tzinfo is None:
         raise InvalidEvent(f"at has no time zone, got {said!r:.40}; allowed: an aware time")
     return at
+
+
+def _check_fresh(at: datetime, received_at: datetime) -> None:
+    if at < received_at - LATEST:
+        raise LateEvent(f"at is too long ago, got {at.isoformat()}; allowed: the last 7 days")
+    if at > received_at + AHEAD:
+        raise FutureEvent(f"at is in the future, got {at.isoformat()}; allowed: 5 minutes ahead")
 
 
 def _type(said: str) -> EventType:

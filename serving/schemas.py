@@ -15,7 +15,7 @@ ItemId = Annotated[str, Field(min_length=1, max_length=TEXT_LIMITS["item_id"])]
 
 
 # Pydantic's own words name our classes, which callers do not know.
-OUR_WORDS = {"model_type": "Input should be an object"}
+OUR_WORDS = dict.fromkeys(("model_type", "dict_type"), "Input should be an object")
 
 
 def wrong(error: ValidationError) -> str:
