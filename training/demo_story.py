@@ -44,10 +44,17 @@ class Sample:
 
     def guests(self) -> list[Guest]:
         """One who watches and buys, one who only watches, and one nobody knows."""
-        buyer, watcher = self._keenest("露营", "both"), self._keenest("育儿", "watches")
         return [
-            Guest(user_id=buyer, about="露营: watches and buys", ordered="帐篷"),
-            Guest(user_id=watcher, about="育儿: has only watched videos so far", ordered="辅食机"),
+            Guest(
+                user_id=self._keenest("露营", "both", "帐篷"),
+                about="露营: watches and buys",
+                ordered="帐篷",
+            ),
+            Guest(
+                user_id=self._keenest("育儿", "watches", "辅食机"),
+                about="育儿: has only watched videos so far",
+                ordered="辅食机",
+            ),
             Guest(
                 user_id=f"user-new-{secrets.token_hex(3)}",
                 about="nobody knows this person",
@@ -56,9 +63,10 @@ class Sample:
         ]
 
     def named(self, file: str, tag: str) -> dict[str, Any]:
-        """The first item of a file that has the tag and, if it is a video, sells something."""
+        """The first item of a file that has the tag: a product on sale, a video that sells one."""
         for item in self._items(file):
-            if tag in item["tags"] and (file == "products.jsonl" or item.get("cards")):
+            is_on_sale = item.get("available", True) and item.get("stock") != 0
+            if tag in item["tags"] and is_on_sale and ("stock" in item or item.get("cards")):
                 return item
         raise LookupError(f"no item tagged {tag} in {self.folder / file}")
 
@@ -66,15 +74,30 @@ class Sample:
         for line in (self.folder / file).read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 
-    def _keenest(self, taste: str, does: str) -> str:
-        """Of the people with this one taste who do this, the one with the most events."""
-        people = json.loads((self.folder / "truth.json").read_text(encoding="utf-8"))["people"]
+    def _keenest(self, taste: str, does: str, ordered: str) -> str:
+        """Who did most, of the people with this one taste who never bought what goes with it.
+
+        Otherwise the list after the order would leave out what is telling: it was bought before.
+        """
+        telling = self._complements(self.named("products.jsonl", ordered)["item_id"])
         alike = {
-            who for who, one in people.items() if one == {"does": does, "tastes": {taste: 1.0}}
+            who
+            for who, one in self._truth()["people"].items()
+            if one == {"does": does, "tastes": {taste: 1.0}}
         }
+        counts: Counter[str] = Counter()
         with gzip.open(self.folder / "events.csv.gz", "rt", encoding="utf-8") as log:
-            counts = Counter(row["user_id"] for row in csv.DictReader(log))
+            for row in csv.DictReader(log):
+                counts[row["user_id"]] += 1
+                if row["type"] == "order" and row["item_id"] in telling:
+                    alike.discard(row["user_id"])
         return str(max(sorted(alike), key=lambda who: counts[who]))
+
+    def _complements(self, item_id: str) -> set[str]:
+        return {item_id, *self._truth()["complements"][item_id]}
+
+    def _truth(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "truth.json").read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ START_MS, END_MS = millis(START), millis(END)
 # What people do, and how many of a hundred do it.
 DOES = {"both": 0.58, "watches": 0.25, "buys": 0.17}
 # Watching and shopping sessions in sixty days, for a person of ordinary pace.
-SESSIONS = {"both": (3.6, 2.2), "watches": (4.2, 0.0), "buys": (0.0, 3.4)}
+SESSIONS = {"both": (3.3, 2.8), "watches": (4.0, 0.0), "buys": (0.0, 4.4)}
 REACTIONS = {
     EventType.LIKE: 0.2,
     EventType.FAVOURITE: 0.07,
@@ -143,7 +143,7 @@ class Diary:
         here = np.array([platform is self.person.platform for platform in self.goods.platforms])
         everybody = videos.pull * (videos.published_ms <= at_ms) * np.where(here, 1.0, 0.08)
         own = everybody * self.person.cares[videos.wares]
-        is_logged = self._is(0.3)
+        is_logged = self._is(0.25)
         for position in range(3 + int(self.rng.poisson(3.2))):
             video = self._draw((own if self._is(0.85) else everybody) * self._fresh)
             shown = self._video_act(at_ms, video, EventType.IMPRESSION)
@@ -208,7 +208,7 @@ class Diary:
         pull = pull * (self.goods.products.published_ms[choices] <= at_ms)
         if not pull.any():
             return
-        looked = sorted({self._draw(pull) for _ in range(3)})
+        looked = list(dict.fromkeys(self._draw(pull) for _ in range(3)))
         for choice in looked:
             self._look(at_ms, int(choices[choice]))
             at_ms += self._ms(40)

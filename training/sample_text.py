@@ -225,7 +225,7 @@ def _ware(taste: str, line: str) -> Ware:
     return Ware(
         name=name,
         taste=taste,
-        category=(ROOTS[taste], category),
+        category=(ROOTS[taste], category, name),
         words=tuple(words.split()),
         sizes=tuple(sizes.split()),
         yuan=(int(low), int(high)),
