@@ -101,6 +101,7 @@ def _remove_old(folder: Path) -> None:
 def _write(lake: Lake, manifest: Manifest, folder: Path, progress: Progress) -> None:
     writing = _Writing(folder)
     done = 0
+    progress(0, manifest.rows)
     if manifest.parts:
         events = lake.scan(manifest).select(_READ)
         for of_range in person_ranges(-(-manifest.rows // ROWS_TOGETHER)):

@@ -1,0 +1,271 @@
+"""Files of other systems → the home: events to the lake, items to the record.
+
+Whatever kills an import, nothing of it is visible before its last step; run again, it ends as if it
+had never been killed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import blake2b, file_digest
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from data.histories_build import are_fresh, build_histories
+from data.home import Home
+from data.importing_items import take_items
+from data.lake import Draft, Imported, Lake
+from data.lake_tables import EVENT_COLUMNS, with_keys
+from data.mapping_events import take_events
+from data.mapping_fields import Mapping
+from data.mapping_read import load_mapping
+from data.quarantine import Quarantine
+from data.reading import n_rows, read
+from data.record import Record
+from recsys.catalog import Item, Kind
+from recsys.errors import ConfigError, TooManyBadRows
+
+ROWS_A_BATCH = 250_000
+# A row that holds lists becomes many events.
+ROWS_OF_LISTS_A_BATCH = 5_000
+# Clocks differ; what claims to be later than this has not happened.
+AHEAD = timedelta(days=1)
+
+# Called with the name of a step, how much of it is done, and how much there is if that is known.
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did.
+
+    Parameters
+    ----------
+    read, loaded, quarantined, skipped
+        Lines: all; those that kept the contract; those that did not; those the mapping leaves out.
+    events, items
+        Events written; items that are new or changed.
+    already
+        Files that were here before and were left alone.
+    quarantines
+        Files that tell the bad lines.
+    """
+
+    read: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    skipped: int = 0
+    events: int = 0
+    items: int = 0
+    already: tuple[str, ...] = ()
+    quarantines: tuple[Path, ...] = ()
+
+
+def run_import(
+    mapping_path: Path,
+    files: Sequence[Path],
+    home: Home,
+    *,
+    max_bad: float = 0.01,
+    now: datetime,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Bring files in through one mapping; all of them or, above `max_bad`, none.
+
+    Parameters
+    ----------
+    max_bad
+        The largest share of lines that may be bad.
+    now
+        Events more than a day later are bad; items change at this time.
+
+    Raises
+    ------
+    ConfigError
+        The mapping is wrong or does not fit a file.
+    InvalidInput
+        A file cannot be read.
+    TooManyBadRows
+        The share of bad lines is larger; nothing was published.
+    """
+    mapping = load_mapping(mapping_path)
+    if not files:
+        raise ConfigError("there is nothing to import; name one file or more")
+    home.root.mkdir(parents=True, exist_ok=True)
+    record, say = Record.open(home.record_path), progress or _silent
+    try:
+        with Lake(home.lake).writing() as draft:
+            job = _Import(mapping, home, record, draft, say, now)
+            report = job.run(files, max_bad)
+        Lake(home.lake).write_items(record)
+    finally:
+        record.close()
+    if not are_fresh(home):
+        build_histories(home, progress=lambda done, total: say("histories", done, total))
+    return report
+
+
+def _silent(step: str, done: int, total: int | None) -> None:
+    pass
+
+
+def import_id(mapping: Mapping, file: Path) -> str:
+    """The same for the same content under the same mapping, whatever the file is called."""
+    with file.open("rb") as opened:
+        content = file_digest(opened, lambda: blake2b(digest_size=16)).digest()
+    said = orjson.dumps(mapping.said, option=orjson.OPT_SORT_KEYS)
+    return blake2b(content + said, digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class _Import:
+    """One run of `run_import`."""
+
+    mapping: Mapping
+    home: Home
+    record: Record
+    draft: Draft
+    progress: Progress
+    now: datetime
+    bare: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"item_id": pl.String, "kind": pl.Int8})
+    )
+
+    def run(self, files: Sequence[Path], max_bad: float) -> ImportReport:
+        known = {one.import_id for one in self.draft.manifest.imports}
+        done: list[Imported] = []
+        already: list[str] = []
+        fresh: list[Path] = []
+        quarantines: list[Path] = []
+        for file in files:
+            identity = import_id(self.mapping, file)
+            if identity in known:
+                already.append(file.name)
+                continue
+            known.add(identity)
+            fresh.append(file)
+            quarantine = Quarantine(self.home.quarantine / f"{identity}.jsonl", file.name)
+            take = self._events if self.mapping.of == "events" else self._items
+            with quarantine:
+                done.append(take(file, identity, quarantine))
+            quarantines += [quarantine.path] if quarantine.n_lines else []
+        self._judge(done, quarantines, max_bad)
+        n_items = self._publish(fresh, done)
+        return _report(done, n_items, tuple(already), tuple(quarantines))
+
+    def _events(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
+        """Events of a file, written to the lake and not yet visible."""
+        runs, n_events, lines = self.draft.runs(), 0, _Lines()
+        of_lists = any(behaviour.each for behaviour in self.mapping.behaviours)
+        total = n_rows(file, self.mapping)
+        self.progress("reading", 0, total)
+        for batch in read(
+            file, self.mapping, rows=ROWS_OF_LISTS_A_BATCH if of_lists else ROWS_A_BATCH
+        ):
+            taken = take_events(batch.rows, self.mapping, latest_at=self.now + AHEAD)
+            quarantine.add(pl.concat([batch.bad, taken.bad]))
+            self._meet(taken.events)
+            events = taken.events.select(
+                pl.col(c) for c in EVENT_COLUMNS if c in taken.events.columns
+            )
+            runs.add(with_keys(events, source=self.mapping.name))
+            n_events += taken.events.height
+            lines.count(taken.read + batch.bad.height, taken.skipped)
+            self.progress("reading", lines.read, total)
+        written = 0
+        self.progress("sorting", 0, n_events)
+        for n_rows_more in self.draft.add(runs):
+            written += n_rows_more
+            self.progress("sorting", written, n_events)
+        return self._imported(file, identity, lines, quarantine.n_lines, n_events)
+
+    def _items(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
+        """Items of a file, only looked at: they are read again when all is known to be good."""
+        lines, total = _Lines(), n_rows(file, self.mapping)
+        self.progress("reading", 0, total)
+        for batch in read(file, self.mapping, rows=ROWS_A_BATCH):
+            taken = take_items(batch.rows, self.mapping)
+            quarantine.add(pl.concat([batch.bad, taken.bad]))
+            lines.count(taken.read + batch.bad.height, taken.skipped)
+            self.progress("reading", lines.read, total)
+        return self._imported(file, identity, lines, quarantine.n_lines, 0)
+
+    def _meet(self, events: pl.DataFrame) -> None:
+        """Remember the items of events, for those that no catalogue names."""
+        if "kind" in events.columns:
+            met = events.select("item_id", "kind").unique(maintain_order=True)
+            self.bare = pl.concat([self.bare, met]).unique(
+                "item_id", keep="first", maintain_order=True
+            )
+
+    def _imported(
+        self, file: Path, identity: str, lines: "_Lines", n_bad: int, n_events: int
+    ) -> Imported:
+        return Imported(
+            import_id=identity,
+            mapping=self.mapping.name,
+            file=file.name,
+            read=lines.read,
+            loaded=lines.read - lines.skipped - n_bad,
+            quarantined=n_bad,
+            skipped=lines.skipped,
+            events=n_events,
+        )
+
+    def _judge(self, done: list[Imported], quarantines: list[Path], max_bad: float) -> None:
+        n_read, n_bad = sum(one.read for one in done), sum(one.quarantined for one in done)
+        if n_bad > max_bad * n_read:
+            raise TooManyBadRows(
+                f"{n_bad} of {n_read} lines are bad; allowed: {max_bad:.2%}; nothing was "
+                f"published; see {', '.join(map(str, quarantines))}"
+            )
+
+    def _publish(self, files: list[Path], done: list[Imported]) -> int:
+        """Items first: they may be put twice, events may not."""
+        if not done:
+            return 0
+        if self.mapping.of == "items":
+            n_items = self.record.put_items(self._items_of(files), at=self.now)
+        else:
+            n_items = self.record.add_missing_items(self._bare_items(), at=self.now)
+        self.draft.commit(imports=tuple(done))
+        return n_items
+
+    def _items_of(self, files: list[Path]) -> Iterator[Item]:
+        for file in files:
+            for batch in read(file, self.mapping, rows=ROWS_A_BATCH):
+                yield from take_items(batch.rows, self.mapping).items
+
+    def _bare_items(self) -> Iterator[Item]:
+        for item_id, kind in self.bare.iter_rows():
+            yield Item(item_id=item_id, kind=Kind(kind))
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines counted while a file is read."""
+
+    read: int = 0
+    skipped: int = 0
+
+    def count(self, read: int, skipped: int) -> None:
+        """Add a batch."""
+        self.read += read
+        self.skipped += skipped
+
+
+def _report(
+    done: list[Imported], n_items: int, already: tuple[str, ...], quarantines: tuple[Path, ...]
+) -> ImportReport:
+    return ImportReport(
+        read=sum(one.read for one in done),
+        loaded=sum(one.loaded for one in done),
+        quarantined=sum(one.quarantined for one in done),
+        skipped=sum(one.skipped for one in done),
+        events=sum(one.events for one in done),
+        items=n_items,
+        already=already,
+        quarantines=quarantines,
+    )
