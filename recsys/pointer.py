@@ -6,7 +6,6 @@
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -154,9 +153,10 @@ def _age(manifest: Path) -> tuple[int, str]:
     return manifest.stat().st_mtime_ns, manifest.parent.name
 
 
-def manifests(folder: Path, public: VerifyKey) -> dict[str, dict[str, Any]]:
-    """What each bundle says of itself, oldest first."""
-    return {one: read_manifest(folder / one, public) for one in bundle_ids(folder)}
+def drop_old(folder: Path, public: VerifyKey) -> None:
+    """Keep the last bundles that were in use and the last that never were; remove the others."""
+    with locked(folder):
+        _drop_old(folder, public)
 
 
 def _drop_old(folder: Path, public: VerifyKey) -> None:

@@ -9,8 +9,8 @@ from recsys.errors import BundleError
 from recsys.pointer import (
     CURRENT,
     bundle_ids,
+    drop_old,
     history,
-    manifests,
     pointed,
     publish,
     read_pointer,
@@ -140,7 +140,9 @@ def test_last_three_in_use_and_last_three_unused_are_kept(folder, key):
     assert bundle_ids(folder) == [f"bundle-{n}" for n in (1, 2, 3, 5, 6, 7)]
 
 
-def test_manifests_are_listed_oldest_first(folder, key):
-    said = manifests(folder, key.public)
-    assert list(said) == ["bundle-0", "bundle-1", "bundle-2"]
-    assert all(one["format"] == 1 for one in said.values())
+def test_dropping_old_ones_needs_no_publishing(folder, key):
+    for n in range(3, 5):
+        write(a_bundle(f"bundle-{n}"), folder, key, table=TABLE)
+        time.sleep(0.002)
+    drop_old(folder, key.public)
+    assert bundle_ids(folder) == ["bundle-2", "bundle-3", "bundle-4"]

@@ -1,0 +1,140 @@
+"""A bundle with the figures that say whether it may be published."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from recsys.bundle import Bundle
+from recsys.catalog import Kind
+from recsys.errors import ConfigError
+from recsys.evaluation import GAIN
+from recsys.events import Event, EventType, moment
+from recsys.histories import History
+from recsys.recommend import Request, recommend
+from recsys.scenes import SCENES
+from training.config import TrainConfig
+from training.evaluate import Evaluation, evaluate_by_time, questions, scenes_asked
+from training.fit import Progress, fit, quiet, served_losses
+from training.shop import Shop
+
+KS = (10, 20)
+# With fewer persons an interval says nothing.
+MIN_PERSONS = 30
+GATE_RULE = (
+    "published only if every scene gives a stranger, and a person who had the most popular item, a "
+    "list that is not empty and has finite scores; and if, on the split by time, NDCG@20 of the "
+    "home list is not significantly below that of popularity alone (95 % interval of the paired "
+    f"difference not wholly below 0; asked only with {MIN_PERSONS} persons or more)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A bundle, its evaluation, and what speaks against publishing it."""
+
+    bundle: Bundle
+    evaluation: Evaluation | None
+    refusals: tuple[str, ...]
+
+
+def new_bundle_id(created_at: datetime) -> str:
+    """An id that sorts by time."""
+    return f"{created_at:%Y%m%dT%H%M%S}-{created_at.microsecond:06d}"
+
+
+def release(
+    shop: Shop,
+    config: TrainConfig,
+    *,
+    created_at: datetime,
+    origin: dict[str, Any],
+    is_evaluated: bool = True,
+    progress: Progress = quiet,
+) -> Release:
+    """Evaluate on a split by time, then learn from everything.
+
+    Parameters
+    ----------
+    origin
+        What the bundle shall say of where it comes from, besides what is known here.
+    """
+    evaluation, note = None, "not asked for"
+    if is_evaluated:
+        try:
+            evaluation, note = evaluated(shop, config, progress), ""
+        except ConfigError as error:
+            # Undated or few events: the bundle is still of use, and says that it was not measured.
+            note = str(error)
+    bundle = fit(shop, config, bundle_id=new_bundle_id(created_at), progress=progress)
+    losses = served_losses(bundle, shop, seed=config.seed, progress=progress)
+    refusals = (*golden_failures(bundle, created_at), *comparison_failures(evaluation))
+    figures = {
+        "evaluation": evaluation.plain() if evaluation else {"skipped": note},
+        "served_recall": losses,
+        "gate": {"rule": GATE_RULE, "refusals": list(refusals)},
+    }
+    by = {"created_at": created_at.isoformat(), **origin}
+    bundle = replace(bundle, figures=figures, origin={**by, **bundle.origin})
+    return Release(bundle=bundle, evaluation=evaluation, refusals=refusals)
+
+
+def evaluated(shop: Shop, config: TrainConfig, progress: Progress) -> Evaluation:
+    """The figures that go with a bundle: every scene, each kind and the mixed list."""
+    asked = questions(scenes_asked(has_times=True), ks=KS, people=config.people)
+    return evaluate_by_time(shop, config, asked, progress=progress)
+
+
+def comparison_failures(evaluation: Evaluation | None) -> list[str]:
+    """The second half of the rule."""
+    found = evaluation and evaluation.about("home", tuple(Kind))
+    if not found or found.n_persons < MIN_PERSONS:
+        return []
+    gain = found.find(GAIN, "ndcg", KS[-1])
+    if gain.high >= 0:
+        return []
+    return [
+        f"NDCG@{KS[-1]} of the home list is below that of popularity alone by {-gain.mean:.4f}, "
+        f"95 % interval {gain.low:.4f} to {gain.high:.4f}, {gain.n} persons"
+    ]
+
+
+def golden_failures(bundle: Bundle, at: datetime) -> list[str]:
+    """The first half of the rule: lists that must work whatever was learned."""
+    failures = []
+    for name, history in _golden(bundle).items():
+        for scene in SCENES:
+            request = Request(scene=scene)
+            served = recommend(request, history, bundle, at=at, list_id="golden").served
+            if not served.items:
+                failures.append(f"{scene} gives {name} an empty list")
+            if not all(np.isfinite(item.score) for item in served.items):
+                failures.append(f"{scene} gives {name} scores that are not finite")
+            if served.degraded:
+                failures.append(f"{scene} gives {name} a degraded list: {served.degraded}")
+    return failures
+
+
+def _golden(bundle: Bundle) -> dict[str, History]:
+    stranger = History.empty()
+    row = bundle.taste.row(stranger, bundle.data_until_ms)
+    found = {"a stranger": stranger}
+    for model in bundle.models.values():
+        best = [] if model.is_personal else model.candidates(row, 1, None).items.tolist()
+        for item_idx in best:
+            found["a person who had the most popular item"] = _having(item_idx, bundle)
+    return found
+
+
+def _having(item_idx: int, bundle: Bundle) -> History:
+    """The history of who played this video, or ordered this product, and did nothing else."""
+    is_video = bundle.catalog.kind[item_idx] == Kind.VIDEO
+    event = Event(
+        event_id="golden",
+        user_id="golden",
+        item_id=bundle.catalog.ids[item_idx],
+        type=EventType.PLAY if is_video else EventType.ORDER,
+        at=moment(bundle.data_until_ms),
+    )
+    return History.of([(item_idx, event)])

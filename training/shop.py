@@ -1,0 +1,118 @@
+"""What a home holds, in one item space: the catalogue and everybody's histories."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from data.histories_build import are_fresh, build_histories
+from data.histories_file import Past
+from data.home import Home
+from data.lake import Lake
+from recsys.catalog import Catalog, Item
+from recsys.errors import ConfigError
+from recsys.events import EARLIEST_AT, millis
+from recsys.histories import UNDATED, Histories, History
+from recsys.ids import IdMap
+from recsys.interactions import DAY_MS
+
+# Where no days are named, the last events are held out, this share of the dated ones.
+HELD_OUT_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Shop:
+    """A catalogue, and what its people did; items are positions in the catalogue.
+
+    Attributes
+    ----------
+    n_left_out
+        Events of items that the catalogue does not hold.
+    """
+
+    catalog: Catalog
+    user_ids: IdMap
+    histories: Histories
+    n_left_out: int = 0
+
+    @classmethod
+    def of(cls, items: list[Item], past: Past) -> Self:
+        """The histories with their items as positions in the catalogue of these items."""
+        catalog = Catalog.of(items)
+        positions, is_known = catalog.ids.translate(past.item_ids)
+        histories = past.histories
+        kept = is_known[histories.events.item]
+        if not kept.all():
+            histories = histories.keeping(kept)
+        item = positions[histories.events.item].astype(np.int32)
+        return cls(
+            catalog=catalog,
+            user_ids=past.user_ids,
+            histories=Histories(replace(histories.events, item=item), histories.offsets),
+            n_left_out=int((~kept).sum()),
+        )
+
+    def of_user(self, user_id: str) -> History:
+        """One person's events; empty for a stranger."""
+        user_idx = self.user_ids.find(user_id)
+        return History.empty() if user_idx is None else self.histories.of_person(user_idx)
+
+    def dated_ms(self) -> tuple[int, int] | None:
+        """The times of the first and the last event; None where none has a time."""
+        at_ms = self.histories.events.at_ms
+        dated = at_ms[at_ms != UNDATED]
+        return (int(dated.min()), int(dated.max())) if len(dated) else None
+
+    @property
+    def until_ms(self) -> int:
+        """The time of the last event; where nothing has a time, any time does."""
+        dated = self.dated_ms()
+        return dated[1] if dated else millis(EARLIEST_AT)
+
+    def split_ms(self, holdout_days: float | None) -> int:
+        """From when on events are held out: the last days, or the last tenth of the events.
+
+        Raises
+        ------
+        ConfigError
+            There is nothing on one side of it.
+        """
+        at_ms = self.histories.events.at_ms
+        dated = at_ms[at_ms != UNDATED]
+        if len(dated) == 0:
+            raise ConfigError("nothing can be held out by time: no event has a time; use --test")
+        if holdout_days is None:
+            split_ms = int(np.quantile(dated, 1 - HELD_OUT_SHARE, method="higher"))
+        else:
+            split_ms = int(dated.max()) - round(holdout_days * DAY_MS) + 1
+        if not (at_ms < split_ms).any() or split_ms > dated.max():
+            raise ConfigError(
+                f"holdout_days leaves nothing to learn from or to test on, got {holdout_days}; "
+                f"allowed: less than {(int(dated.max()) - int(dated.min())) / DAY_MS:.1f}"
+            )
+        return split_ms
+
+    def before(self, split_ms: int) -> "Shop":
+        """The shop as if nothing had happened from a moment on; undated events stay."""
+        at_ms = self.histories.events.at_ms
+        return replace(self, histories=self.histories.keeping(at_ms < split_ms))
+
+    def since(self, split_ms: int) -> "Shop":
+        """Only what happened from a moment on."""
+        at_ms = self.histories.events.at_ms
+        return replace(self, histories=self.histories.keeping(at_ms >= split_ms))
+
+
+def load(home: Home) -> Shop:
+    """What the lake of a home holds; its histories are built anew if they are older than it.
+
+    Raises
+    ------
+    ConfigError
+        There are no items or no events yet.
+    """
+    items = Lake(home.lake).read_items()
+    past = Past.open(home.histories) if are_fresh(home) else build_histories(home)
+    if not items or past is None or len(past.histories.events) == 0:
+        raise ConfigError(f"{home.root} holds no items or no events; allowed: `dapei import` first")
+    return Shop.of(items, past)
