@@ -6,6 +6,9 @@ from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.pipeline import Candidates, Context
 
+# A note has nothing to play: who read it viewed it.
+SEEN_TYPES = (EventType.PLAY, EventType.VIEW)
+
 
 def excluded(candidates: Candidates, context: Context, _catalog: Catalog) -> Candidates:
     """Remove what the caller excluded and what the person disliked."""
@@ -23,7 +26,7 @@ def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candid
 
 
 def seen(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
-    """Remove videos the person played."""
+    """Remove videos the person played, and notes of pictures and text they looked at."""
     history = context.history
-    played = np.isin(candidates.items, history.item[history.type == EventType.PLAY])
-    return candidates.take(~(played & (catalog.kind[candidates.items] == Kind.VIDEO)))
+    known = np.isin(candidates.items, history.item[np.isin(history.type, SEEN_TYPES)])
+    return candidates.take(~(known & (catalog.kind[candidates.items] == Kind.VIDEO)))

@@ -58,8 +58,12 @@ def test_refunded_durable_may_come_again():
     assert 0 in left("bought", order(0), order(0, EventType.REFUND))
 
 
-def test_played_video_goes_and_an_impression_does_not_count():
-    assert 3 not in left("seen", order(3, EventType.PLAY))
+@pytest.mark.parametrize("type", [EventType.PLAY, EventType.VIEW])
+def test_played_video_and_viewed_note_go(type):
+    assert 3 not in left("seen", order(3, type))
+
+
+def test_an_impression_is_not_enough_to_be_seen():
     assert 3 in left("seen", order(3, EventType.IMPRESSION))
 
 
