@@ -15,7 +15,7 @@ from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.histories import History
 from recsys.interactions import Row, Rows
-from recsys.metrics import METRICS, Estimate, Judged, coverage, judge, novelty
+from recsys.metrics import METRICS, Estimate, coverage, judge, novelty
 from recsys.models.base import Because, Model, Ranking, Scores
 from recsys.pipeline import Source
 from recsys.recommend import Request, recommend
@@ -25,6 +25,8 @@ PIPELINE, POPULARITY, CHANCE, GAIN = "pipeline", "popularity", "random", "pipeli
 SINGLE_LIMIT = 1_000
 
 Progress = Callable[[int, int], None]
+# By metric, shape (n_persons,).
+Values = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -64,6 +66,9 @@ class Question:
         for what was not watched before. Lists are not changed by it.
     people
         At most so many persons, any as likely; 0 means everybody who has a target.
+    per_pair
+        Whether each target is judged alone and all targets weigh alike, as protocols of held-out
+        pairs do it, instead of all persons.
     """
 
     scene: str
@@ -71,6 +76,7 @@ class Question:
     ks: tuple[int, ...] = (10, 20)
     new_only: bool = True
     people: int = 0
+    per_pair: bool = False
 
     @property
     def kinds_word(self) -> str:
@@ -128,6 +134,7 @@ class Answers:
             "scene": self.question.scene,
             "kinds": [kind.word for kind in self.question.kinds],
             "new_only": self.question.new_only,
+            "per_pair": self.question.per_pair,
             "persons": self.n_persons,
             "strangers": self.n_strangers,
             "figures": [asdict(figure) for figure in self.figures],
@@ -242,21 +249,14 @@ def _listed(question: Question, case: Case, bundle: Bundle) -> Idxs:
 def _figures(
     question: Question, lists: Mapping[str, list[Idxs]], targets: list[Idxs], bundle: Bundle
 ) -> list[Figure]:
-    judged = {
-        name: [judge(ranked, relevant) for ranked, relevant in zip(ranking, targets, strict=True)]
-        for name, ranking in lists.items()
-    }
     popularity = _popularity(bundle)
     n_shown = int((bundle.catalog.on_sale & np.isin(bundle.catalog.kind, question.kinds)).sum())
+    parts = [_parts(one, question.per_pair) for one in targets]
+    counts = np.array([len(one) for one in parts])
     found = []
     for k in question.ks:
-        values = {name: _values(one, k) for name, one in judged.items()}
-        if POPULARITY in values:
-            values[GAIN] = {
-                metric: values[PIPELINE][metric] - values[POPULARITY][metric] for metric in METRICS
-            }
-        for name, by_metric in values.items():
-            estimates = {metric: Estimate.of(one) for metric, one in by_metric.items()}
+        for name, by_metric in _values(lists, parts, k).items():
+            estimates = {m: Estimate.of_ratio(sums, counts) for m, sums in by_metric.items()}
             if name in lists:
                 estimates["coverage"] = coverage(lists[name], k, n_shown)
                 estimates["novelty"] = novelty(lists[name], k, popularity)
@@ -267,11 +267,24 @@ def _figures(
     return found
 
 
-def _values(judged: list[Judged], k: int) -> dict[str, NDArray[np.float64]]:
-    return {
-        name: np.array([metric(one, k) for one in judged], dtype=np.float64)
-        for name, metric in METRICS.items()
-    }
+def _parts(targets: Idxs, per_pair: bool) -> list[Idxs]:
+    """The sets of targets that a list is judged by: one of all, or one of each."""
+    return [targets[place : place + 1] for place in range(len(targets))] if per_pair else [targets]
+
+
+def _values(lists: Mapping[str, list[Idxs]], parts: list[list[Idxs]], k: int) -> dict[str, Values]:
+    """For each contender, and for the pipeline's lead, each metric's sum for each person."""
+    values = {}
+    for name, ranking in lists.items():
+        judged = [[judge(r, one) for one in own] for r, own in zip(ranking, parts, strict=True)]
+        values[name] = {
+            metric: np.array([sum(of(one, k) for one in own) for own in judged], dtype=np.float64)
+            for metric, of in METRICS.items()
+        }
+    if POPULARITY in values:
+        ours, theirs = values[PIPELINE], values[POPULARITY]
+        values[GAIN] = {metric: ours[metric] - theirs[metric] for metric in METRICS}
+    return values
 
 
 def _popularity(bundle: Bundle) -> NDArray[np.float64]:

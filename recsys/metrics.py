@@ -46,6 +46,23 @@ class Estimate:
         return cls(mean, mean - half, mean + half, n)
 
     @classmethod
+    def of_ratio(cls, sums: NDArray[Any], counts: NDArray[Any]) -> Self:
+        """The mean over many acts of each person; acts of one person are not independent.
+
+        The interval is that of the ratio of two means (Cochran 1977, section 2.11).
+
+        Parameters
+        ----------
+        sums, counts
+            Shape (n,). The sum over each person's acts, and how many acts there were.
+        """
+        if len(sums) == 0:
+            return cls.of([])
+        ratio = float(np.sum(sums) / np.sum(counts))
+        apart = cls.of((sums - ratio * counts) / np.mean(counts))
+        return cls(ratio, ratio + apart.low, ratio + apart.high, len(sums))
+
+    @classmethod
     def of_share(cls, share: float, left_out: NDArray[Any]) -> Self:
         """A share of all persons together, with the interval of the jackknife (Tukey 1958).
 

@@ -113,6 +113,13 @@ def evaluate(  # noqa: PLR0913 — a command's parameters are its options
             help="Whether a target the person already had to do with is left out.",
         ),
     ] = True,
+    per_pair: Annotated[
+        bool,
+        typer.Option(
+            "--per-pair",
+            help="Judge each held-out pair alone, all alike, instead of each person.",
+        ),
+    ] = False,
     json: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write all figures there, too.")
     ] = None,
@@ -130,6 +137,7 @@ def evaluate(  # noqa: PLR0913 — a command's parameters are its options
         ks=lengths_of(k),
         people=people,
         new_only=new_only,
+        per_pair=per_pair,
     )
     if test and any(SCENES[one.scene].has_basket for one in asked):
         raise typer.BadParameter("post_checkout needs a split by time", param_hint="--scene")

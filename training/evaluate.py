@@ -40,14 +40,11 @@ class Evaluation:
 def questions(
     scenes: Sequence[str],
     kinds: Sequence[tuple[Kind, ...]] = ALL_KINDS,
-    *,
-    ks: tuple[int, ...],
-    people: int,
-    new_only: bool = True,
+    **more: Any,
 ) -> list[Question]:
-    """One question a scene and choice of kinds."""
+    """One question a scene and choice of kinds; `more` are fields of `Question`."""
     return [
-        Question(scene=scene_named(scene).name, kinds=one, ks=ks, people=people, new_only=new_only)
+        Question(scene=scene_named(scene).name, kinds=one, **more)
         for scene in scenes
         for one in kinds
     ]

@@ -14,6 +14,8 @@ from training.evaluate import Evaluation
 
 SHOWN = ("recall", "ndcg", "hit_rate", "map", "mrr", "coverage", "novelty")
 SUMMED_UP = "ndcg"
+# Four estimates side by side fit a terminal of 80 characters.
+_PLAIN: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
 COLUMNS = ("bundle", "in use", "made", "events", "items", "gate")
 
 
@@ -31,7 +33,7 @@ def split_line(evaluation: Evaluation) -> str:
 def answers_table(answers: Answers) -> Table:
     """One question: a row a metric, a column a contender, means with half their 95 % interval."""
     question = answers.question
-    table = Table(title=title(answers), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=title(answers), title_justify="left", title_style="bold", **_PLAIN)
     table.add_column("", no_wrap=True)
     contenders = list(dict.fromkeys(figure.contender for figure in answers.figures))
     for contender in contenders:
@@ -49,6 +51,7 @@ def title(answers: Answers) -> str:
     """Which question, asked about how many persons."""
     question = answers.question
     which = "new to them" if question.new_only else "known ones too"
+    which += ", each judged alone" if question.per_pair else ""
     strangers = f", {answers.n_strangers:,} strangers" if answers.n_strangers else ""
     return (
         f"{question.scene}, {question.kinds_word}: {answers.n_persons:,} persons{strangers}; "
@@ -58,7 +61,7 @@ def title(answers: Answers) -> str:
 
 def summary_table(evaluation: Evaluation) -> Table:
     """One row a question, at its longest list."""
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(**_PLAIN)
     table.add_column("scene, kinds")
     for name in ("persons", f"{SUMMED_UP}@k", POPULARITY, GAIN.replace("− ", "−\n")):
         table.add_column(name, justify="right", no_wrap=True)
@@ -85,7 +88,7 @@ def cell(estimate: Estimate | None, digits: int) -> str:
 
 def bundles_table(rows: Sequence[dict[str, str]]) -> Table:
     """One row a bundle, newest last."""
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(**_PLAIN)
     for name in COLUMNS:
         is_number = name in ("events", "items")
         table.add_column(name, justify="right" if is_number else "left", no_wrap=name == "bundle")

@@ -3,7 +3,7 @@ from math import log2
 import ir_measures
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, P, R, Success, nDCG
 
@@ -42,6 +42,7 @@ def judged_lists(draw):
 
 
 @pytest.mark.parametrize("name", METRICS)
+@settings(max_examples=40)
 @given(case=judged_lists())
 def test_metric_is_that_of_ir_measures(name, case):
     ranked, relevant, k = case
@@ -89,6 +90,30 @@ def test_interval_holds_the_truth_19_times_in_20():
     share = np.mean([e.low <= 0.2 <= e.high for e in estimates])
     # 2,000 repeats: one standard error is 0.005.
     assert share == pytest.approx(0.95, abs=0.02)
+
+
+def test_ratio_of_one_act_each_is_the_mean():
+    values = np.array([0.0, 1.0, 1.0, 0.5])
+    plain, ratio = Estimate.of(values), Estimate.of_ratio(values, np.ones(4))
+    assert (ratio.mean, ratio.n) == (pytest.approx(plain.mean), 4)
+    assert (ratio.low, ratio.high) == (pytest.approx(plain.low), pytest.approx(plain.high))
+
+
+def test_ratio_weighs_each_act_alike():
+    assert Estimate.of_ratio(np.array([1.0, 0.0]), np.array([1, 3])).mean == pytest.approx(1 / 4)
+    assert np.isnan(Estimate.of_ratio(np.array([]), np.array([])).mean)
+
+
+def test_interval_of_a_ratio_knows_that_acts_of_a_person_are_alike():
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(1000):
+        counts = rng.integers(1, 9, size=150)
+        sums = counts * rng.random(150)
+        estimate = Estimate.of_ratio(sums, counts)
+        held.append(estimate.low <= 0.5 <= estimate.high)
+    # 1,000 repeats: one standard error is 0.007.
+    assert np.mean(held) == pytest.approx(0.95, abs=0.025)
 
 
 @pytest.mark.parametrize(("values", "mean"), [([], np.nan), ([0.25], 0.25)])
