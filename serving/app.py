@@ -1,6 +1,7 @@
 """The HTTP application: its routes, its life, and one table from errors to statuses."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from recsys.errors import BundleError, InvalidInput, RecsysError, StoreUnavailab
 from serving.errors import BodyTooLarge, MalformedBody, WrongMediaType
 from serving.routes import events, health, lists
 from serving.service import Service
+
+log = logging.getLogger(__name__)
 
 # The nearest class of an error's line of ancestors decides.
 STATUS: dict[type[Exception], HTTPStatus] = {
@@ -37,6 +40,7 @@ def create_app(service: Service) -> FastAPI:
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.watcher.look_for_bundle)
         watching = asyncio.create_task(service.watcher.run(service.settings.poll_s))
+        log.info("ready, bundle=%s", service.watcher.bundle_id)
         yield
         watching.cancel()
         await asyncio.to_thread(service.close)

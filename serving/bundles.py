@@ -47,6 +47,11 @@ class Watcher:
         self._past_version: str | None = None
         self._item_version = 0
 
+    @property
+    def bundle_id(self) -> str | None:
+        """The bundle in use."""
+        return None if self.current is None else self.current.bundle.bundle_id
+
     async def run(self, poll_s: float) -> None:
         """Look for ever, once every `poll_s` seconds, beside the event loop."""
         while True:
@@ -95,7 +100,7 @@ class Watcher:
         try:
             public = self._public()
             pointer = None if public is None else self._pointer(public)
-            if public is None or pointer is None or self._knows(pointer):
+            if public is None or pointer is None or pointer.bundle_id == self.bundle_id:
                 return None
             bundle = read(self._home.bundles / pointer.bundle_id, public, table=self._table)
         except (BundleError, ConfigError) as error:
@@ -122,10 +127,6 @@ class Watcher:
     def _public(self) -> VerifyKey | None:
         has_key = (self._home.keys / PUBLIC_NAME).exists()
         return VerifyKey.load(self._home.keys) if has_key else None
-
-    def _knows(self, pointer: Pointer) -> bool:
-        in_use = None if self.current is None else self.current.bundle.bundle_id
-        return pointer.bundle_id == in_use
 
     def _refuse(self, error: Exception) -> None:
         """Count and log a refusal, once as long as it stays the same."""

@@ -34,6 +34,7 @@ def serve(
             param_hint="--host",
         )
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn.error").setLevel("WARNING")
     shop = Home(home)
     settings = Settings.of(shop.config())
     # Made once before there are workers, so that a record that cannot be used stops the start.

@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from recsys.errors import ConfigError
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,18 @@ KILL_AFTER_S = 3
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections from now on; they wait until a worker is there."""
+    """A socket that takes connections from now on; they wait until a worker is there.
+
+    Raises
+    ------
+    ConfigError
+        Somebody else listens there, or this process may not.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as cause:
+        raise ConfigError(f"port {port} of {host} cannot be used: {cause.strerror}") from cause
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,17 +67,18 @@ class Workers:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
         # Its other end is closed when the parent is gone, however it went; then workers stop.
-        alive, _held = os.pipe()
+        alive, held = os.pipe()
         for _ in range(self.n):
-            self._start(alive, _held)
+            self._start(alive, held)
         while self._born_at:
-            self._bury(alive, _held)
-        self.sock.close()
+            self._bury(alive, held)
 
     def _start(self, alive: int, held: int) -> None:
         pid = os.fork()
         if pid:
             self._born_at[pid] = time.monotonic()
+            if self._is_stopping:
+                os.kill(pid, signal.SIGTERM)
             return
         os.close(held)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
@@ -108,6 +119,7 @@ class Workers:
         # A terminal sends SIGINT to workers too, and a second one would cut their requests: so
         # they always get SIGTERM from here.
         self._is_stopping = True
+        self.sock.close()
         signal.alarm(self.settings.stop_s + KILL_AFTER_S)
         self._signal_all(signal.SIGTERM)
 

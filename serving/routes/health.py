@@ -20,12 +20,12 @@ def router(service: Service) -> APIRouter:
     @routes.get("/readyz")
     async def readyz() -> Response:
         watcher = service.watcher
-        is_ready, current = watcher.has_looked, watcher.current
+        is_ready = watcher.has_looked
         return _answer(
             HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE,
             {
                 "ready": is_ready,
-                "bundle": None if current is None else current.bundle.bundle_id,
+                "bundle": watcher.bundle_id,
                 "refused_bundles": watcher.refused,
                 "lost_lists": service.writer.lost_lists,
             },
