@@ -171,10 +171,10 @@ def test_bundle_without_popularity_has_no_gain():
 
 
 def test_chance_finds_what_chance_would():
-    cases = [case_of(n % 9) for n in range(900)]
-    # One target among 10 products, 3 places.
+    cases = [case_of(n % 9) for n in range(180)]
+    # One target among 10 products, 3 places; one standard error is 0.034.
     estimate = asked(*cases).find(CHANCE, "hit_rate", 3)
-    assert estimate.mean == pytest.approx(0.3, abs=0.05)
+    assert estimate.mean == pytest.approx(0.3, abs=0.11)
 
 
 @pytest.mark.parametrize(("within", "expected"), [(None, 20), (Kind.VIDEO, 10)])
