@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from sqlalchemy import event, insert
+from sqlalchemy import Engine, event, insert
 
 from data import record_tables as tables
 from data.record import Record
@@ -25,7 +25,7 @@ from recsys.events import Event, EventType, Platform
 START_AT = datetime(2026, 1, 1, tzinfo=UTC)
 N_ITEMS = 100_000
 EVENTS_A_PERSON = 20
-FILL = 100_000
+FILL = 200_000
 CALLERS = {1: (1, 64), 100: (1, 8), 1_000: (1, 4)}
 
 
@@ -82,28 +82,35 @@ class World:
 
 
 def fill(path: Path, world: World, n_rows: int) -> None:
-    """Fill a record without its indexes and without durability, then build the indexes."""
+    """Fill a record without durability; the last tenth with its indexes, so that they are aged."""
     Record.open(path).close()
-    engine = tables.writing_engine(path)
+    engine = tables.writing_engine(path, busy_s=60)
     event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA synchronous = OFF"))
+    young = n_rows - n_rows // 10
     with engine.begin() as connection:
         for index in tables.events.indexes:
             index.drop(connection)
         users = [{"user_idx": u, "user_id": f"user-{u:07}"} for u in range(world.n_users)]
         connection.execute(insert(tables.users), users)
-    insertion = str(insert(tables.events).compile(dialect=engine.dialect))
-    for first in track(range(0, n_rows, FILL), description="Filling"):
-        with engine.begin() as connection:
-            values = list(world.rows(first + 1, min(FILL, n_rows - first)))
-            connection.exec_driver_sql(insertion, values)
-    counters = {"seq": n_rows, "user": world.n_users}
+    _insert(engine, world, range(0, young, FILL), young)
     with engine.begin() as connection:
-        for name, value in counters.items():
-            change = tables.state.update().where(tables.state.c.name == name)
-            connection.execute(change.values(value=value))
         for index in tables.events.indexes:
             index.create(connection)
+    # A fresh index has full pages and splits one at every insert; in service they are looser.
+    _insert(engine, world, range(young, n_rows, FILL), n_rows)
+    with engine.begin() as connection:
+        for name, value in {"seq": n_rows, "user": world.n_users}.items():
+            change = tables.state.update().where(tables.state.c.name == name)
+            connection.execute(change.values(value=value))
     engine.dispose()
+
+
+def _insert(engine: Engine, world: World, firsts: range, end: int) -> None:
+    insertion = str(insert(tables.events).compile(dialect=engine.dialect))
+    for first in track(firsts, description="Filling"):
+        with engine.begin() as connection:
+            values = list(world.rows(first + 1, min(FILL, end - first)))
+            connection.exec_driver_sql(insertion, values)
 
 
 async def ingest(record: Record, batches: list[list[Event]], n_callers: int) -> dict[str, float]:

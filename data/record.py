@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DBAPIError
@@ -15,11 +15,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from data import record_tables as tables
 from data.record_rows import (
     EventRow,
+    ServedRow,
     event_of,
     event_row,
     item_body,
     item_of,
     served_of,
+    served_row,
     signed_key,
 )
 from data.record_statements import (
@@ -34,6 +36,7 @@ from data.record_statements import (
 from recsys.catalog import Item
 from recsys.errors import ConfigError, StoreUnavailable
 from recsys.events import Event, ServedList, millis, moment
+from recsys.files import locked
 
 __all__ = ["Batch", "Outcome", "Quarantined", "Record"]
 
@@ -77,8 +80,13 @@ class Record:
         self.damaged: set[int] = set()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, busy_s: float = 10.0) -> Self:
         """The record in a file, made if there is none.
+
+        Parameters
+        ----------
+        busy_s
+            How long to wait for another process's transaction before writing fails.
 
         Raises
         ------
@@ -88,9 +96,11 @@ class Record:
             It cannot be opened, or is no record.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        record = cls(tables.writing_engine(path), tables.reading_engine(path))
+        record = cls(tables.writing_engine(path, busy_s), tables.reading_engine(path, busy_s))
         try:
-            record._prepare()
+            # SQLite does not wait for another process that is just making the same file.
+            with locked(path.parent):
+                record._prepare()
         except (ConfigError, StoreUnavailable):
             record.close()
             raise
@@ -121,7 +131,7 @@ class Record:
         return self.write([Batch(events, received_at)])[0]
 
     def write(
-        self, batches: Sequence[Batch], served: Sequence[ServedList] = ()
+        self, batches: Sequence[Batch], served: Sequence[ServedRow] = ()
     ) -> list[list[Outcome]]:
         """Store what several callers brought in one durable transaction; outcomes by batch."""
         rows = [[event_row(event) for event in batch.events] for batch in batches]
@@ -131,10 +141,15 @@ class Record:
             return insert_events(connection, rows, received)
 
     def events_of(self, user_id: str, *, after_seq: int, limit: int) -> list[Event]:
-        """A person's newest `limit` events after a number, oldest of them first."""
+        """A person's newest `limit` events after a number, in time order, undated ones first.
+
+        Newest as they arrived. Events of one moment come in an order that does not depend on that
+        of their arrival: by type, so that a refund follows its order, then by their ids' hashes.
+        """
         with self._reading() as connection:
-            rows = newest_of_user(connection, user_id, after_seq=after_seq, limit=limit)
-        events = (self._checked(seq, values) for seq, *values in reversed(rows))
+            found = newest_of_user(connection, user_id, after_seq=after_seq, limit=limit)
+        rows = sorted(((row[0], EventRow(*row[1:])) for row in found), key=_by_time)
+        events = (self._checked(seq, row) for seq, row in rows)
         return [event for event in events if event is not None]
 
     def last_seq(self) -> int:
@@ -153,11 +168,11 @@ class Record:
             if not rows:
                 return
             after_seq = rows[-1][0]
-            read = ((seq, self._checked(seq, rest), came) for seq, came, *rest in rows)
+            read = ((row[0], self._checked(row[0], EventRow(*row[2:])), row[1]) for row in rows)
             yield [(seq, event, came) for seq, event, came in read if event is not None]
 
-    def _checked(self, seq: int, values: Sequence[Any]) -> Event | None:
-        event = event_of(EventRow(*values))
+    def _checked(self, seq: int, row: EventRow) -> Event | None:
+        event = event_of(row)
         if event is None:
             self.damaged.add(seq)
         return event
@@ -201,7 +216,7 @@ class Record:
 
     def put_served(self, lists: Sequence[ServedList]) -> None:
         """Keep served lists; a list id that is there already is left as it was."""
-        self.write([], lists)
+        self.write([], [served_row(one) for one in lists])
 
     def served(self, list_id: str) -> ServedList | None:
         """The list that was served under an id."""
@@ -260,6 +275,13 @@ class Record:
                 yield connection
         except (DBAPIError, PoolTimeout) as cause:
             raise StoreUnavailable(f"the record cannot be read now: {_why(cause)}") from cause
+
+
+def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:
+    seq, row = numbered
+    if row.at_ms is None:
+        return False, seq, 0, 0
+    return True, row.at_ms, row.type, row.event_key
 
 
 def _why(cause: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 import orjson
 
 from recsys.catalog import Item, Kind
-from recsys.errors import InvalidItem
+from recsys.errors import InvalidInput, InvalidItem
 from recsys.events import Event, EventType, Platform, ServedItem, ServedList, millis, moment
 from recsys.ids import hash64
 
@@ -153,9 +153,28 @@ def item_of(item_id: str, body: bytes) -> Item:
     return Item(item_id=item_id, **(said | {"kind": Kind(said["kind"])}))
 
 
-def served_body(served: ServedList) -> bytes:
-    """A served list in full, as JSON."""
-    return orjson.dumps(served)
+class ServedRow(NamedTuple):
+    """One served list as the record keeps it, by the names of its columns."""
+
+    list_key: int
+    user_id: str | None
+    at_ms: int
+    body: bytes
+
+
+def served_row(served: ServedList) -> ServedRow:
+    """The values to keep of a served list.
+
+    Raises
+    ------
+    InvalidInput
+        A value cannot be written as JSON.
+    """
+    try:
+        body = orjson.dumps(served, option=orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError as cause:
+        raise InvalidInput(f"list {served.list_id!r} cannot be written as JSON: {cause}") from cause
+    return ServedRow(signed_key(served.list_id), served.user_id, millis(served.at), body)
 
 
 def served_of(body: bytes) -> ServedList:

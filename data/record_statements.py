@@ -10,8 +10,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from data import record_tables as tables
-from data.record_rows import EventRow, served_body, signed_key
-from recsys.events import ServedList, millis
+from data.record_rows import EventRow, ServedRow
 
 
 class Outcome(StrEnum):
@@ -174,16 +173,8 @@ def write_items(
     return len(values)
 
 
-def insert_served(connection: Connection, lists: Sequence[ServedList]) -> None:
+def insert_served(connection: Connection, lists: Sequence[ServedRow]) -> None:
     """Store served lists; an id that is there already keeps its list."""
-    values = [
-        {
-            "list_key": signed_key(one.list_id),
-            "user_id": one.user_id,
-            "at_ms": millis(one.at),
-            "body": served_body(one),
-        }
-        for one in lists
-    ]
-    if values:
+    if lists:
+        values = [row._asdict() for row in lists]
         connection.execute(upsert(tables.served).on_conflict_do_nothing(), values)

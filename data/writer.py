@@ -8,7 +8,8 @@ from threading import Condition, Thread
 from typing import NamedTuple
 
 from data.record import Batch, Outcome, Record
-from recsys.errors import RecsysError, StoreUnavailable
+from data.record_rows import ServedRow, served_row
+from recsys.errors import InvalidInput, RecsysError, StoreUnavailable
 from recsys.events import Event, ServedList
 
 # Nobody waits for served lists, so they wait for company: one commit for many.
@@ -34,7 +35,8 @@ class Writer:
     Attributes
     ----------
     lost_lists
-        How many served lists were dropped because too many waited or a commit failed.
+        How many served lists were dropped because too many waited, a commit failed, or they
+        could not be written as JSON.
     """
 
     def __init__(self, record: Record, *, max_waiting_events: int) -> None:
@@ -42,7 +44,7 @@ class Writer:
         self._max_waiting_events = max_waiting_events
         self._waiting: list[_Waiting] = []
         self._waiting_events = 0
-        self._lists: list[ServedList] = []
+        self._lists: list[ServedRow] = []
         self._is_closed = False
         self._changed = Condition()
         self.lost_lists = 0
@@ -77,11 +79,15 @@ class Writer:
 
     def put_served(self, served: ServedList) -> None:
         """Keep a served list soon; it may be lost, and is counted then."""
+        try:
+            row = served_row(served)
+        except InvalidInput:
+            row = None
         with self._changed:
-            if self._is_closed or len(self._lists) >= MAX_WAITING_LISTS:
+            if row is None or self._is_closed or len(self._lists) >= MAX_WAITING_LISTS:
                 self.lost_lists += 1
                 return
-            self._lists.append(served)
+            self._lists.append(row)
             self._changed.notify()
 
     def close(self) -> None:
@@ -104,7 +110,7 @@ class Writer:
                 waiting = waiting + self._waiting
             _fail(waiting, StoreUnavailable("the writer has stopped"))
 
-    def _take(self) -> tuple[list[_Waiting], list[ServedList]] | None:
+    def _take(self) -> tuple[list[_Waiting], list[ServedRow]] | None:
         """Everything that waits; None when closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._lists or self._is_closed)
@@ -116,7 +122,7 @@ class Writer:
             return None
         return [one for one in waiting if one.answer.set_running_or_notify_cancel()], lists
 
-    def _commit(self, waiting: list[_Waiting], lists: list[ServedList]) -> None:
+    def _commit(self, waiting: list[_Waiting], lists: list[ServedRow]) -> None:
         try:
             outcomes = self._record.write([one.batch for one in waiting], lists)
         except RecsysError as failure:
