@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,8 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from data.ahead import ahead
 from data.histories_file import ABOUT, POINTER, Past, pointed
 from data.home import Home
+from data.keys import Met, text_keys
 from data.lake import Lake, Manifest
 from data.runs import person_ranges
 from recsys.arrays import flat, save
@@ -101,27 +103,38 @@ def _remove_old(folder: Path) -> None:
 def _write(lake: Lake, manifest: Manifest, folder: Path, progress: Progress) -> None:
     writing = _Writing(folder)
     done = 0
-    progress(0, manifest.rows)
-    if manifest.parts:
-        events = lake.scan(manifest).select(_READ)
-        for of_range in person_ranges(-(-manifest.rows // ROWS_TOGETHER)):
-            part = events.filter(of_range).collect()
-            writing.add(_in_order(part))
-            done += part.height
-            progress(done, manifest.rows)
+    progress(done, manifest.rows)
+    for n_rows, events in ahead(_ranges(lake, manifest)):
+        writing.add(events)
+        done += n_rows
+        progress(done, manifest.rows)
     writing.close()
     about = {"record_seq": manifest.record_seq, "lake_version": manifest.version}
     (folder / ABOUT).write_text(json.dumps(about | {"events": writing.n_events}))
+
+
+def _ranges(lake: Lake, manifest: Manifest) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Whole histories of one range of persons after the other, and how many rows they were."""
+    if not manifest.parts:
+        return
+    events = lake.scan(manifest).select(_READ)
+    for of_range in person_ranges(-(-manifest.rows // ROWS_TOGETHER)):
+        part = events.filter(of_range).collect()
+        yield part.height, _in_order(part)
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:
     """Each event once, persons together, oldest first; ties as they came."""
     events = _once(events).with_columns(pl.col("at_ms").fill_null(int(UNDATED)))
     in_order = events.sort("person", "at_ms", maintain_order=True)
-    if in_order["user_id"].rle_id().n_unique() == in_order["person"].n_unique():
+    if _n_changes(in_order["user_id"]) == _n_changes(in_order["person"]):
         return in_order
     # Two ids share a key, once in 10^19 pairs: without this their events would mix.
     return events.sort("person", "user_id", "at_ms", maintain_order=True)
+
+
+def _n_changes(column: pl.Series) -> int:
+    return int((column != column.shift(1)).sum())
 
 
 def _once(events: pl.DataFrame) -> pl.DataFrame:
@@ -163,9 +176,8 @@ class _Writing:
     columns: dict[str, "_Growing"] = field(init=False)
     user_ids: list[str] = field(default_factory=list)
     lengths: list[Ints] = field(default_factory=list)
-    items: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={"item_id": pl.String, "item": pl.Int32})
-    )
+    item_ids: list[str] = field(default_factory=list)
+    met: Met = field(default_factory=Met)
     n_events: int = 0
 
     def __post_init__(self) -> None:
@@ -196,14 +208,9 @@ class _Writing:
 
     def _positions(self, events: pl.DataFrame) -> NDArray[np.int32]:
         """Each event's item; items met for the first time get the next positions."""
-        met = events.select(pl.col("item_id").unique(maintain_order=True))
-        fresh = met.join(self.items, on="item_id", how="anti", maintain_order="left")
-        numbered = fresh.with_row_index("item", offset=self.items.height)
-        self.items = self.items.vstack(numbered.select("item_id", pl.col("item").cast(pl.Int32)))
-        placed = events.select("item_id").join(
-            self.items, on="item_id", how="left", maintain_order="left"
-        )
-        return placed["item"].to_numpy()
+        positions, fresh = self.met.meet(text_keys(events["item_id"]))
+        self.item_ids += events["item_id"][fresh].to_list()
+        return positions
 
     def close(self) -> None:
         """Write what is known only at the end."""
@@ -214,7 +221,7 @@ class _Writing:
             np.cumsum(np.concatenate(self.lengths), out=offsets[1:])
         save({"people.histories.offsets": offsets}, self.folder)
         save(flat(IdMap.of(self.user_ids), "people.user_ids"), self.folder)
-        save(flat(IdMap.of(self.items["item_id"].to_list()), "people.item_ids"), self.folder)
+        save(flat(IdMap.of(self.item_ids), "people.item_ids"), self.folder)
 
 
 @dataclass(slots=True)

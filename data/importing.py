@@ -13,16 +13,18 @@ from pathlib import Path
 import orjson
 import polars as pl
 
+from data.ahead import ahead
 from data.histories_build import are_fresh, build_histories
 from data.home import Home
 from data.importing_items import take_items
+from data.keys import Met
 from data.lake import Draft, Imported, Lake
-from data.lake_tables import EVENT_COLUMNS, with_keys
-from data.mapping_events import take_events
+from data.lake_tables import with_keys
+from data.mapping_events import Taken, take_events
 from data.mapping_fields import Mapping
 from data.mapping_read import load_mapping
 from data.quarantine import Quarantine
-from data.reading import n_rows, read
+from data.reading import LINE, Batch, n_rows, read
 from data.record import Record
 from recsys.catalog import Item, Kind
 from recsys.errors import ConfigError, TooManyBadRows
@@ -129,9 +131,8 @@ class _Import:
     draft: Draft
     progress: Progress
     now: datetime
-    bare: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={"item_id": pl.String, "kind": pl.Int8})
-    )
+    met: Met = field(default_factory=Met)
+    bare: list[pl.DataFrame] = field(default_factory=list)
 
     def run(self, files: Sequence[Path], max_bad: float) -> ImportReport:
         known = {one.import_id for one in self.draft.manifest.imports}
@@ -158,20 +159,14 @@ class _Import:
     def _events(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
         """Events of a file, written to the lake and not yet visible."""
         runs, n_events, lines = self.draft.runs(), 0, _Lines()
-        of_lists = any(behaviour.each for behaviour in self.mapping.behaviours)
         total = n_rows(file, self.mapping)
         self.progress("reading", 0, total)
-        for batch in read(
-            file, self.mapping, rows=ROWS_OF_LISTS_A_BATCH if of_lists else ROWS_A_BATCH
-        ):
-            taken = take_events(batch.rows, self.mapping, latest_at=self.now + AHEAD)
+        for batch, taken in ahead(self._taken(file)):
             quarantine.add(pl.concat([batch.bad, taken.bad]))
-            self._meet(taken.events)
-            events = taken.events.select(
-                pl.col(c) for c in EVENT_COLUMNS if c in taken.events.columns
-            )
-            runs.add(with_keys(events, source=self.mapping.name))
-            n_events += taken.events.height
+            events = with_keys(taken.events.drop(LINE), source=self.mapping.name)
+            self._meet(events)
+            runs.add(events.drop("item", "kind", strict=False))
+            n_events += events.height
             lines.count(taken.read + batch.bad.height, taken.skipped)
             self.progress("reading", lines.read, total)
         written = 0
@@ -180,6 +175,12 @@ class _Import:
             written += n_rows_more
             self.progress("sorting", written, n_events)
         return self._imported(file, identity, lines, quarantine.n_lines, n_events)
+
+    def _taken(self, file: Path) -> Iterator[tuple[Batch, Taken]]:
+        of_lists = any(behaviour.each for behaviour in self.mapping.behaviours)
+        rows = ROWS_OF_LISTS_A_BATCH if of_lists else ROWS_A_BATCH
+        for batch in read(file, self.mapping, rows=rows):
+            yield batch, take_events(batch.rows, self.mapping, latest_at=self.now + AHEAD)
 
     def _items(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
         """Items of a file, only looked at: they are read again when all is known to be good."""
@@ -195,10 +196,8 @@ class _Import:
     def _meet(self, events: pl.DataFrame) -> None:
         """Remember the items of events, for those that no catalogue names."""
         if "kind" in events.columns:
-            met = events.select("item_id", "kind").unique(maintain_order=True)
-            self.bare = pl.concat([self.bare, met]).unique(
-                "item_id", keep="first", maintain_order=True
-            )
+            _, fresh = self.met.meet(events["item"].to_numpy())
+            self.bare.append(events[fresh].select("item_id", "kind"))
 
     def _imported(
         self, file: Path, identity: str, lines: "_Lines", n_bad: int, n_events: int
@@ -239,8 +238,9 @@ class _Import:
                 yield from take_items(batch.rows, self.mapping).items
 
     def _bare_items(self) -> Iterator[Item]:
-        for item_id, kind in self.bare.iter_rows():
-            yield Item(item_id=item_id, kind=Kind(kind))
+        for part in self.bare:
+            for item_id, kind in part.iter_rows():
+                yield Item(item_id=item_id, kind=Kind(kind))
 
 
 @dataclass(slots=True)

@@ -4,11 +4,13 @@ A hash of the standard library costs a microsecond a text; these cost a fifteent
 nothing between strangers: two events are the same only if person and key agree.
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.ids import hash64
+from recsys.ids import Ints, hash64
 
 Keys = NDArray[np.uint64]
 
@@ -49,26 +51,26 @@ def _block_keys(texts: pl.Series) -> Keys:
     return mixed(keys)
 
 
-def person_keys(user_ids: pl.Series) -> Keys:
-    """The key the lake is sorted by; all rows of a person have the same."""
-    return text_keys(user_ids)
-
-
-def event_keys(event_ids: pl.Series) -> Keys:
-    """The key of events whose caller gave an id, by import or by API."""
-    return text_keys(event_ids)
-
-
-def content_keys(events: pl.DataFrame, source: str) -> Keys:
+def content_keys(events: pl.DataFrame, source: str, known: dict[str, Keys]) -> Keys:
     """The key of all that events say and of where they come from, for events without an id.
 
     Equal rows have equal keys; a field that says nothing adds nothing, so a column more or less
     that is empty changes no key.
+
+    Parameters
+    ----------
+    known
+        Keys of columns that the caller has made already, by name; none of them holds a null.
     """
     keys = np.full(events.height, hash64(f"source {source}"), dtype=np.uint64)
     for column in events.iter_columns():
-        salted = _bits(column) ^ np.uint64(hash64(f"field {column.name}"))
-        keys += np.where(column.is_null().to_numpy(), np.uint64(0), mixed(salted))
+        salt = np.uint64(hash64(f"field {column.name}"))
+        if column.name in known:
+            keys += mixed(known[column.name] ^ salt)
+        elif column.null_count() < len(column):
+            said = mixed(_bits(column) ^ salt)
+            said[column.is_null().to_numpy()] = 0
+            keys += said
     return mixed(keys)
 
 
@@ -94,3 +96,40 @@ def numbered(contents: Keys) -> Keys:
         nth = counted.select(pl.int_range(pl.len()).over("content"))
         ordinals[rows] = nth.to_series().to_numpy().astype(np.uint64)
     return mixed(contents + ordinals * _STEP)
+
+
+@dataclass(slots=True)
+class Met:
+    """Texts met so far, known by their keys; each has the position at which it was first met.
+
+    Of a million texts two share a key, and are taken for one, with a chance of 3e-8.
+    """
+
+    _keys: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    _positions: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+
+    def meet(self, keys: Keys) -> tuple[NDArray[np.int32], Ints]:
+        """Each row's position, and the rows that hold a text for the first time, in their order."""
+        positions, fresh = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+        for start in range(0, len(keys), _BLOCK):
+            placed, first = self._meet(keys[start : start + _BLOCK])
+            positions.append(placed)
+            fresh.append(start + first)
+        return np.concatenate(positions), np.concatenate(fresh)
+
+    def _meet(self, keys: Keys) -> tuple[NDArray[np.int32], Ints]:
+        at = np.searchsorted(self._keys, keys)
+        known = at < len(self._keys)
+        known[known] = self._keys[at[known]] == keys[known]
+        positions = np.zeros(len(keys), dtype=np.int32)
+        positions[known] = self._positions[at[known]]
+        unknown = np.flatnonzero(~known)
+        distinct, first, which = np.unique(keys[unknown], return_index=True, return_inverse=True)
+        given = np.empty(len(distinct), dtype=np.int32)
+        in_order = np.argsort(first)
+        given[in_order] = len(self._keys) + np.arange(len(distinct))
+        positions[unknown] = given[which]
+        places = np.searchsorted(self._keys, distinct)
+        self._keys = np.insert(self._keys, places, distinct)
+        self._positions = np.insert(self._positions, places, given)
+        return positions, unknown[first[in_order]]

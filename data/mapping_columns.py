@@ -6,6 +6,7 @@ Text files give every column as text, Parquet as what it is; both come through t
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import polars as pl
 
@@ -139,15 +140,17 @@ def _raw(origin: Origin, schema: pl.Schema) -> _Raw:
     return raw
 
 
-def _mapped(origin: Origin, text: pl.Expr) -> tuple[pl.Expr, tuple[Fault, ...]]:
-    """The source's words as ours."""
+def _known(name: str, origin: Origin, raw: _Raw, words: dict[str, Any]) -> Column:
+    """A column of words that stand for values; the source's own words first, if it has some."""
+    said = raw.text()
     if origin.values is None:
-        return text, ()
-    ours = {word: str(value).lower() for word, value in origin.values.items()}
-    mapped = text.replace_strict(ours, default=None, return_dtype=pl.String)
-    allowed = ", ".join(ours)
-    reason = sentence(f"{{}} is not in the mapping's values; allowed: {allowed}", text)
-    return mapped, (Fault(mapped.is_null() & text.is_not_null(), reason),)
+        table, asked = words, said.str.to_lowercase()
+    else:
+        table = {one: words[str(ours).lower()] for one, ours in origin.values.items()}
+        asked = said
+    value = asked.replace_strict(table, default=None)
+    reason = sentence(f"{name} is unknown, got {{}}; allowed: {', '.join(table)}", said)
+    return Column(value, said, (Fault(value.is_null() & said.is_not_null(), reason),))
 
 
 def _text(name: str, origin: Origin, schema: pl.Schema) -> Column:
@@ -182,21 +185,11 @@ def _elements(raw: _Raw, split: str | None) -> pl.Expr:
 
 
 def _word(name: str, origin: Origin, schema: pl.Schema) -> Column:
-    raw = _raw(origin, schema)
-    word, faults = _mapped(origin, raw.text())
-    words = WORDS[name]
-    dtype = pl.String() if name == "platform" else pl.Int8()
-    known = word.str.to_lowercase().replace_strict(words, default=None, return_dtype=dtype)
-    reason = sentence(f"{name} is unknown, got {{}}; allowed: {', '.join(words)}", word)
-    return Column(known, raw.text(), (*faults, Fault(known.is_null() & word.is_not_null(), reason)))
+    return _known(name, origin, _raw(origin, schema), WORDS[name])
 
 
 def _flag(name: str, origin: Origin, schema: pl.Schema) -> Column:
-    raw = _raw(origin, schema)
-    word, faults = _mapped(origin, raw.text())
-    flag = word.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
-    reason = sentence(f"{name} is neither true nor false, got {{}}", word)
-    return Column(flag, raw.text(), (*faults, Fault(flag.is_null() & word.is_not_null(), reason)))
+    return _known(name, origin, _raw(origin, schema), _FLAGS)
 
 
 def _number(name: str, origin: Origin, schema: pl.Schema) -> Column:

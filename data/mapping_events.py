@@ -78,12 +78,15 @@ def _take(
     }
     values = [_as_kept(name, column) for name, column in columns.items()]
     wrong = [fault.here for column in columns.values() for fault in column.faults]
-    judged = rows.select(LINE, *values, pl.any_horizontal(wrong).fill_null(value=False).alias(_BAD))
+    is_bad = pl.any_horizontal(wrong).fill_null(value=False).alias(_BAD)
+    # Lazily, because only then what several expressions share is worked out once.
+    judged = rows.lazy().select(LINE, *values, is_bad).collect()
     if mapping.undated:
         judged = judged.with_columns(pl.lit(None, dtype=pl.Int64).alias("at_ms"))
     if judged[_BAD].any():
         bad = pl.concat([bad, told(rows.filter(judged[_BAD]), columns)])
-    return judged.filter(~pl.col(_BAD)).drop(_BAD), bad
+        judged = judged.filter(~pl.col(_BAD))
+    return judged.drop(_BAD), bad
 
 
 def _is_needed(name: str, mapping: Mapping) -> bool:

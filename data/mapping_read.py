@@ -167,7 +167,7 @@ class _Reader:
             where=self._where(said, f"{place}."),
         )
         self._check_unit(origin, form, place)
-        self._check_words(name, origin, place)
+        self._check_words(name, form, origin, place)
         return origin
 
     def _columns(self, said: dict[str, Any], place: str) -> tuple[str, ...]:
@@ -181,15 +181,17 @@ class _Reader:
         if form is Form.TIME and origin.unit and origin.format:
             raise self._wrong(place, "unit and format", "one of them")
 
-    def _check_words(self, name: str, origin: Origin, place: str) -> None:
+    def _check_words(self, name: str, form: Form, origin: Origin, place: str) -> None:
         if origin.values is not None:
             self._is(origin.values, dict, f"{place}.values")
-        if name not in WORDS:
-            return
         said = [*(origin.values or {}).values()]
         said += [origin.constant] if not origin.columns else []
-        for word in said:
-            self._one_of(word, tuple(WORDS[name]), place)
+        if name in WORDS:
+            for word in said:
+                self._one_of(word, tuple(WORDS[name]), place)
+        elif form is Form.FLAG:
+            for flag in said:
+                self._is(flag, bool, place)
 
     def _where(self, said: dict[str, Any], place: str) -> Condition | None:
         if "where" not in said:
