@@ -11,11 +11,12 @@ from scipy.sparse import csr_matrix
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.lists import ListsByKind, ScoredLists, has_liked
+from recsys.models.lists import ListsByKind, ScoredLists, Sparse, has_liked
 
 Doubles = NDArray[np.float64]
 # A dense block of similarities holds at most so many entries, 100 MB in single precision.
 MAX_BLOCK_ENTRIES = 25_000_000
+POWER_STEPS = 20
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -31,7 +32,8 @@ class ALS:
     factors
         Length of the vectors.
     regularization
-        Added to the diagonal of each equation.
+        Added to the diagonal of each equation, as a share of the largest singular value of the
+        confidences: an absolute value that suits a million events forbids a small shop to learn.
     alpha
         Confidence of weight 1.
     iterations
@@ -48,25 +50,26 @@ class ALS:
     ----------
     item_factors_
         Shape (n_items, factors).
-    gram_
-        Shape (factors, factors). Product of the item factors with themselves.
+    ridge_
+        Shape (factors, factors). Product of the item factors with themselves, plus what
+        regularization adds to its diagonal: the part of each equation that all persons share.
     kind_
         Shape (n_items,).
     neighbours_
         For each item those of each kind that it alone would bring first; empty lists if exact.
     """
 
-    factors: int = 64
-    regularization: float = 0.1
-    alpha: float = 1.0
-    iterations: int = 15
+    factors: int = 128
+    regularization: float = 0.03
+    alpha: float = 20.0
+    iterations: int = 10
     exact_below: int = 20_000
     n_neighbours: int = 100
     n_keys: int = 50
     seed: int = 0
 
     item_factors_: Scores = field(init=False, repr=False)
-    gram_: Scores = field(init=False, repr=False)
+    ridge_: Scores = field(init=False, repr=False)
     kind_: NDArray[np.int8] = field(init=False, repr=False)
     neighbours_: ListsByKind = field(init=False, repr=False)
     is_personal: ClassVar[bool] = True
@@ -77,11 +80,12 @@ class ALS:
         from threadpoolctl import threadpool_limits
 
         matrix = interactions.csr()
+        regularization = self.regularization * self.alpha * _largest_singular_value(matrix)
         # Several BLAS threads inside the learner's own threads slow each other down.
         with threadpool_limits(1, "blas"):
             learner = AlternatingLeastSquares(
                 factors=self.factors,
-                regularization=self.regularization,
+                regularization=regularization,
                 alpha=self.alpha,
                 iterations=self.iterations,
                 random_state=self.seed,
@@ -90,7 +94,8 @@ class ALS:
             self.item_factors_ = np.asarray(learner.item_factors, dtype=np.float32)
             # An item nobody touched gets zeros from the equations, up to what is left of its start.
             self.item_factors_[np.bincount(matrix.indices, minlength=matrix.shape[1]) == 0] = 0
-            self.gram_ = self.item_factors_.T @ self.item_factors_
+            self.ridge_ = self.item_factors_.T @ self.item_factors_
+            self.ridge_ += regularization * np.eye(self.factors, dtype=np.float32)
             self.kind_ = catalog.kind.copy()
             self.neighbours_ = ListsByKind.of(lambda kind: self._lists(catalog.of_kind(kind)))
         return self
@@ -100,7 +105,7 @@ class ALS:
         n_items = len(self.item_factors_)
         if n_items <= self.exact_below or len(targets) == 0:
             return ScoredLists.of([Ranking.none()] * n_items)
-        own = np.linalg.inv(self._ridge()) @ self.item_factors_.T
+        own = np.linalg.inv(self.ridge_.astype(np.float64)) @ self.item_factors_.T
         others = self.item_factors_[targets]
         rankings, step = [], max(1, MAX_BLOCK_ENTRIES // len(targets))
         for start in range(0, n_items, step):
@@ -108,14 +113,11 @@ class ALS:
             rankings += [Ranking.best(targets, scores, self.n_neighbours) for scores in block]
         return ScoredLists.of(rankings)
 
-    def _ridge(self) -> Doubles:
-        return self.gram_.astype(np.float64) + self.regularization * np.eye(self.factors)
-
     def _equation(self, row: Row) -> tuple[Any, Doubles, Doubles]:
         """The person's matrix as a Cholesky factor, their items' factors, and confidences."""
         own = self.item_factors_[row.items].astype(np.float64)
         confidence = self.alpha * row.weights.astype(np.float64)
-        matrix = self._ridge() + (own.T * (np.abs(confidence) - 1)) @ own
+        matrix = self.ridge_ + (own.T * (np.abs(confidence) - 1)) @ own
         return cho_factor(matrix, check_finite=False), own, confidence
 
     def folded(self, row: Row) -> Scores:
@@ -164,3 +166,13 @@ class ALS:
         if not (parts > 0).any():
             return None
         return Because(item_idx=int(row.items[parts.argmax()]))
+
+
+def _largest_singular_value(matrix: Sparse) -> float:
+    """By power iteration, as exact as a setting needs; 1 for a matrix of zeros."""
+    sizes = abs(matrix)
+    vector = np.ones(matrix.shape[1], dtype=np.float64)
+    for _ in range(POWER_STEPS):
+        image = sizes.T @ (sizes @ vector)
+        vector = image / (np.linalg.norm(image) or 1.0)
+    return float(np.linalg.norm(sizes @ vector)) or 1.0

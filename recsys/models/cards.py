@@ -11,7 +11,7 @@ from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.lists import ListsByKind, ScoredLists, liked_only
 
-MAX_KEYS = 200
+MAX_KEYS = 100
 
 
 @dataclass(kw_only=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from recsys.models.lists import ListsByKind, ScoredLists, Sparse, best_of_rows, 
 # A block of the item × item product holds at most so many entries, about 200 MB.
 MAX_BLOCK_ENTRIES = 16_000_000
 # A request reads the lists of so many of a person's items, the strongest.
-MAX_KEYS = 200
+MAX_KEYS = 100
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -45,11 +45,11 @@ class ItemKNN:
         For each item its neighbours of each kind.
     """
 
-    n_neighbours: int = 100
+    n_neighbours: int = 200
     shrinkage: float = 20.0
     source_damping: float = 0.5
     target_damping: float = 0.5
-    person_damping: float = 0.0
+    person_damping: float = 0.25
 
     neighbours_: ListsByKind = field(init=False, repr=False)
     is_personal: ClassVar[bool] = True

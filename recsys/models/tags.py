@@ -11,7 +11,7 @@ from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only, opinions, spans
 
-MAX_KEYS = 200
+MAX_KEYS = 100
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class TagProfile:
 
     n_postings: int = 300
     n_tags: int = 20
-    boost: float = 0.5
+    boost: float = 0.75
 
     vectors_: ScoredLists = field(init=False, repr=False)
     boost_: Scores = field(init=False, repr=False)

@@ -1,0 +1,144 @@
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.catalog import Catalog, Kind
+from recsys.events import EventType, millis
+from recsys.histories import Histories, History
+from recsys.interactions import EVENT_WEIGHTS, Row, Rows, Taste, Weighting
+from recsys.watching import WatchCurve
+from tests.planted import NOW, event, item
+
+CATALOG = Catalog.of(
+    [item(0), item(1), item(2, Kind.VIDEO, duration_s=10.0), item(3, Kind.VIDEO, duration_s=600.0)]
+)
+AS_OF_MS = millis(NOW)
+
+
+def taste(**said) -> Taste:
+    weighting = Weighting(watch=WatchCurve.prior(), **said)
+    return Taste(weighting=weighting, video_s=CATALOG.duration_s)
+
+
+def did(idx: int, type: EventType, *, days_ago: float = 0, undated: bool = False, **more):
+    at = None if undated else NOW - timedelta(days=days_ago)
+    return idx, event(f"item-{1000 + idx}", type, at=at, **more)
+
+
+def weights_of(*events, **said) -> dict[int, float]:
+    row = taste(**said).row(History.of(list(events)), AS_OF_MS)
+    return dict(zip(row.items.tolist(), row.weights.tolist(), strict=True))
+
+
+def test_a_row_holds_each_item_once_ascending():
+    weights = weights_of(
+        did(1, EventType.VIEW), did(0, EventType.CART), did(1, EventType.VIEW), half_life_days=0.0
+    )
+    assert list(weights) == [0, 1]
+    assert weights[1] == 2 * EVENT_WEIGHTS[EventType.VIEW]
+
+
+def test_an_impression_says_nothing():
+    assert weights_of(did(0, EventType.IMPRESSION)) == {}
+
+
+def test_a_refund_undoes_its_order():
+    ordered = did(0, EventType.ORDER, order_id="order-1", days_ago=2)
+    refunded = did(0, EventType.REFUND, order_id="order-1", days_ago=1)
+    viewed = did(0, EventType.VIEW, days_ago=0)
+    assert weights_of(ordered, refunded) == {}
+    assert weights_of(ordered, refunded, viewed) == weights_of(viewed)
+
+
+def test_a_refund_to_come_undoes_nothing_yet():
+    ordered = did(0, EventType.ORDER, days_ago=1)
+    assert weights_of(ordered, did(0, EventType.REFUND, days_ago=-1)) == weights_of(ordered)
+
+
+def test_a_dislike_speaks_against():
+    assert weights_of(did(0, EventType.DISLIKE))[0] < 0
+    assert weights_of(did(0, EventType.VIEW), did(0, EventType.DISLIKE))[0] < 0
+
+
+@pytest.mark.parametrize(("days_ago", "share"), [(0, 1), (30, 0.5), (60, 0.25), (90, 0.125)])
+def test_the_half_life_is_exact(days_ago, share):
+    said = {"half_life_days": 30.0}
+    now = weights_of(did(0, EventType.ORDER), **said)[0]
+    assert weights_of(did(0, EventType.ORDER, days_ago=days_ago), **said)[0] == now * share
+
+
+def test_without_half_life_nothing_decays():
+    assert weights_of(did(0, EventType.ORDER, days_ago=900), half_life_days=0.0) == {
+        0: EVENT_WEIGHTS[EventType.ORDER]
+    }
+
+
+def test_an_undated_event_never_decays():
+    undated = weights_of(did(0, EventType.VIEW, undated=True), half_life_days=1.0)
+    assert undated == {0: EVENT_WEIGHTS[EventType.VIEW]}
+
+
+@pytest.mark.parametrize("half_life_days", [0.0, 30.0])
+def test_an_event_to_come_counts_nothing(half_life_days):
+    later = did(0, EventType.ORDER, days_ago=-0.001)
+    assert weights_of(later, half_life_days=half_life_days) == {}
+
+
+def test_a_whole_clip_counts_less_than_a_whole_long_video():
+    clip = weights_of(did(2, EventType.PLAY, play_s=10.0, duration_s=10.0))[2]
+    long_video = weights_of(did(3, EventType.PLAY, play_s=600.0, duration_s=600.0))[3]
+    assert clip < long_video
+
+
+def test_a_play_that_does_not_say_its_length_has_the_catalogues():
+    said = weights_of(did(3, EventType.PLAY, play_s=60.0, duration_s=600.0))
+    assert weights_of(did(3, EventType.PLAY, play_s=60.0)) == said
+
+
+def test_only_some_types_may_count():
+    bought = Weighting(watch=WatchCurve.prior()).only(frozenset({EventType.ORDER}))
+    row = Taste(weighting=bought, video_s=CATALOG.duration_s).row(
+        History.of([did(0, EventType.VIEW), did(1, EventType.ORDER)]), AS_OF_MS
+    )
+    assert row.items.tolist() == [1]
+
+
+@pytest.mark.parametrize(("n", "items"), [(1, [1]), (2, [1, 3]), (9, [0, 1, 3])])
+def test_the_strongest_items_by_size_of_weight(n, items):
+    row = Row(np.array([0, 1, 3], dtype=np.int32), np.array([1, -5, 2], dtype=np.float32))
+    assert row.strongest(n).items.tolist() == items
+
+
+def test_rows_give_back_each_row_and_a_matrix():
+    one = Row(np.array([0, 2], dtype=np.int32), np.array([1, -1], dtype=np.float32))
+    none = Row(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+    rows = Rows.of([one, none, one], 3)
+    assert [len(rows[p]) for p in range(3)] == [2, 0, 2]
+    assert rows.csr().toarray().tolist() == [[1, 0, -1], [0, 0, 0], [1, 0, -1]]
+
+
+ACTS = st.lists(
+    st.builds(
+        did,
+        st.integers(0, 3),
+        st.sampled_from(EventType),
+        days_ago=st.integers(-2, 200),
+        undated=st.booleans(),
+        order_id=st.sampled_from([None, "order-1", "order-2"]),
+    ),
+    max_size=12,
+)
+
+
+@given(people=st.lists(ACTS, max_size=4))
+def test_one_row_is_the_row_of_all(people):
+    histories = [History.of(acts) for acts in people]
+    together = taste().rows(Histories.of(histories), AS_OF_MS)
+    assert len(together) == len(people)
+    for person, history in enumerate(histories):
+        alone = taste().row(history, AS_OF_MS)
+        np.testing.assert_array_equal(together[person].items, alone.items)
+        np.testing.assert_allclose(together[person].weights, alone.weights, rtol=1e-6)
