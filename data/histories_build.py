@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data.ahead import ahead
-from data.histories_file import ABOUT, POINTER, Past, pointed
+from data.histories_file import ABOUT, POINTER, Past
 from data.home import Home
 from data.keys import Met, text_keys
 from data.lake import Lake, Manifest
@@ -86,8 +86,9 @@ def _silent(done: int, total: int) -> None:
 
 
 def _next_version(folder: Path) -> str:
-    current = pointed(folder)
-    return f"v{1 + int(current[1:]) if current else 1:08}"
+    # A version that was never pointed to, because its writer was killed, has its number, too.
+    latest = max((int(path.name[1:]) for path in folder.glob("v*")), default=0)
+    return f"v{1 + latest:08}"
 
 
 def _remove_unfinished(folder: Path) -> None:

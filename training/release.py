@@ -10,7 +10,7 @@ from recsys.bundle import Bundle
 from recsys.catalog import Kind
 from recsys.errors import ConfigError
 from recsys.evaluation import GAIN
-from recsys.events import Event, EventType, moment
+from recsys.events import Event, EventType
 from recsys.histories import History
 from recsys.recommend import Request, recommend
 from recsys.scenes import SCENES
@@ -135,6 +135,6 @@ def _having(item_idx: int, bundle: Bundle) -> History:
         user_id="golden",
         item_id=bundle.catalog.ids[item_idx],
         type=EventType.PLAY if is_video else EventType.ORDER,
-        at=moment(bundle.data_until_ms),
+        at=None,
     )
     return History.of([(item_idx, event)])
