@@ -60,19 +60,20 @@ def title(answers: Answers) -> str:
 
 
 def summary_table(evaluation: Evaluation) -> Table:
-    """One row a question, at its longest list."""
+    """A row a question, at its longest list."""
     table = Table(**_PLAIN)
-    table.add_column("scene, kinds")
-    for name in ("persons", f"{SUMMED_UP}@k", POPULARITY, GAIN.replace("− ", "−\n")):
+    table.add_column("scene, kinds", no_wrap=True)
+    for name in ("persons", SUMMED_UP, POPULARITY, GAIN.replace("− ", "−\n")):
         table.add_column(name, justify="right", no_wrap=True)
     for answers in evaluation.answers:
         k = answers.question.ks[-1]
         measured = {(f.contender, f.metric, f.k): f.estimate for f in answers.figures}
         table.add_row(
-            f"{answers.question.scene}, {answers.question.kinds_word}, k = {k}",
+            f"{answers.question.scene}, {answers.question.kinds_word}",
             f"{answers.n_persons:,}",
             *(cell(measured.get((one, SUMMED_UP, k)), 4) for one in (PIPELINE, POPULARITY, GAIN)),
         )
+        table.columns[2].header = f"{SUMMED_UP}@{k}"
     return table
 
 

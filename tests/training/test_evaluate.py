@@ -127,7 +127,7 @@ def test_title_says_what_was_asked(found):
 
 def test_summary_has_a_row_a_question(found):
     columns = rendered(summary_table(found))
-    assert columns[0][0] == "home, product, k = 8"
+    assert columns[0][0] == "home, product"
     assert len(columns[0]) == len(found.answers)
 
 
