@@ -58,7 +58,7 @@ def take_events(rows: pl.DataFrame, mapping: Mapping, *, latest_at: datetime) ->
     together = pl.concat(events, how="diagonal")
     if lines.height:
         together = together.filter(~pl.col(LINE).is_in(lines[LINE].implode()))
-    if mapping.undated and len(events) > 1 and not any(b.each for b in mapping.behaviours):
+    if mapping.undated and len(events) > 1:
         # Undated events are kept in order: all that a line means before what the next one does.
         together = together.sort(LINE, maintain_order=True)
     return Taken(together, lines, read, read - rows.height)

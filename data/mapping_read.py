@@ -3,8 +3,11 @@
 import re
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+
+import polars as pl
 
 from data.mapping_fields import (
     EVENT_FORMS,
@@ -72,6 +75,7 @@ class _Reader:
         behaviours = tuple(self._behaviours(said, of))
         for behaviour in behaviours:
             self._needed(behaviour, of, undated)
+        self._own_ids(behaviours)
         return Mapping(
             name=name,
             of=of,
@@ -130,6 +134,17 @@ class _Reader:
         if behaviour.without and not behaviour.each:
             raise ConfigError(f"{self.file}: without needs each, the list it takes elements from")
 
+    def _own_ids(self, behaviours: tuple[Behaviour, ...]) -> None:
+        """Two events of a row with one id would count as one."""
+        ids = [one.fields["event_id"] for one in behaviours if "event_id" in one.fields]
+        if any(one in ids[:number] for number, one in enumerate(ids)):
+            raise ConfigError(f"{self.file}: behaviours share an event_id; give each a prefix")
+        for one in behaviours:
+            origins = one.fields.get("event_id")
+            read = Behaviour(fields={"event_id": origins}).read() if origins else set()
+            if one.each and origins and not read & set(one.each):
+                raise ConfigError(f"{self.file}: event_id is the same for every element of each")
+
     def _fields(self, said: Any, forms: dict[str, Form], place: str) -> dict[str, Field]:
         self._keys(said, set(forms), place)
         return {
@@ -178,8 +193,18 @@ class _Reader:
     def _check_unit(self, origin: Origin, form: Form, place: str) -> None:
         if origin.unit is not None:
             self._one_of(origin.unit, tuple(UNITS[form]), f"{place}.unit")
-        if form is Form.TIME and origin.unit and origin.format:
+        if form is Form.TIME:
+            self._check_time(origin, place)
+
+    def _check_time(self, origin: Origin, place: str) -> None:
+        if origin.unit and origin.format:
             raise self._wrong(place, "unit and format", "one of them")
+        if origin.format is not None and "%" not in origin.format:
+            raise self._wrong(f"{place}.format", origin.format, "a format like %Y-%m-%d")
+        try:
+            pl.Series([datetime(2026, 1, 1)]).dt.replace_time_zone(origin.zone)
+        except pl.exceptions.PolarsError as cause:
+            raise self._wrong(f"{place}.zone", origin.zone, "a name like Asia/Shanghai") from cause
 
     def _check_words(self, name: str, form: Form, origin: Origin, place: str) -> None:
         if origin.values is not None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import polars as pl
+from backports import zstd
 
 from data.mapping_fields import FORMATS, Mapping
 from recsys.errors import ConfigError, InvalidInput
@@ -82,7 +83,7 @@ def read(path: Path, mapping: Mapping, *, rows: int) -> Iterator[Batch]:
         raise InvalidInput(f"there is no file {path}")
     try:
         yield from _READERS[format_of(path, mapping)](path, mapping, rows)
-    except pl.exceptions.PolarsError as cause:
+    except (pl.exceptions.PolarsError, zstd.ZstdError, OSError, EOFError) as cause:
         raise InvalidInput(f"{path.name} cannot be read: {cause}") from cause
 
 
@@ -126,11 +127,10 @@ def _unpacked(path: Path) -> Iterator[Path]:
     if path.suffix not in _PACKED:
         yield path
         return
-    if path.suffix != ".gz":
-        raise ConfigError(f"{path.name}: Parquet is compressed inside; unpack the file first")
+    opened = gzip.open if path.suffix == ".gz" else zstd.open
     with TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.parquet"
-        with gzip.open(path) as packed, plain.open("wb") as file:
+        with opened(path) as packed, plain.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
         yield plain
 
@@ -288,7 +288,7 @@ class _Table:
     def _quick(self, numbered: pl.DataFrame) -> pl.DataFrame:
         pieces = pl.col("line").str.split_exact(self.separator, len(self.header) - 1)
         named = pieces.struct.rename_fields(self.header).struct.field(self.wanted)
-        return numbered.select(LINE, named)
+        return numbered.select(LINE, named).select(LINE, *self.wanted)
 
     def _slow(self, lines: pl.Series, first: int, *, is_last: bool) -> tuple[Batch, int]:
         """Some quoted text may go over several lines: join those that belong together."""
@@ -339,7 +339,7 @@ class _Table:
         except csv.Error as cause:
             return f"the line is no CSV: {cause}"
         if len(found) != len(self.header):
-            return f"the line has {len(found)} fields, got by {len(self.header)} columns"
+            return f"the line has {len(found)} fields; allowed: {len(self.header)}, as the header"
         return found
 
 
