@@ -148,7 +148,7 @@ class Record:
         """
         with self._reading() as connection:
             found = newest_of_user(connection, user_id, after_seq=after_seq, limit=limit)
-        rows = sorted(((row[0], EventRow(*row[1:])) for row in found), key=_by_time)
+        rows = sorted(((row[0], EventRow._make(row[1:])) for row in found), key=_by_time)
         events = (self._checked(seq, row) for seq, row in rows)
         return [event for event in events if event is not None]
 
@@ -168,7 +168,9 @@ class Record:
             if not rows:
                 return
             after_seq = rows[-1][0]
-            read = ((row[0], self._checked(row[0], EventRow(*row[2:])), row[1]) for row in rows)
+            read = (
+                (row[0], self._checked(row[0], EventRow._make(row[2:])), row[1]) for row in rows
+            )
             yield [(seq, event, came) for seq, event, came in read if event is not None]
 
     def _checked(self, seq: int, row: EventRow) -> Event | None:
@@ -232,7 +234,7 @@ class Record:
         """Keep what was refused: (as it came, error code, detail); only the last `keep` stay."""
         table = tables.quarantined
         values = [
-            {"at_ms": millis(at), "body": raw, "error": error, "detail": detail}
+            {"at_ms": millis(at), "body": raw, "error": error, "detail": _storable(detail)}
             for raw, error, detail in rows
         ]
         if not values:
@@ -275,6 +277,11 @@ class Record:
                 yield connection
         except (DBAPIError, PoolTimeout) as cause:
             raise StoreUnavailable(f"the record cannot be read now: {_why(cause)}") from cause
+
+
+def _storable(text: str) -> str:
+    # A reason quotes what was refused, and that may be half a surrogate pair.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:

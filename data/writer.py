@@ -68,6 +68,11 @@ class Writer:
             self._changed.notify()
         return await asyncio.wrap_future(answer)
 
+    @property
+    def waiting_events(self) -> int:
+        """How many events wait for the next commit; those in the one under way do not count."""
+        return self._waiting_events
+
     def _check_room(self, n_events: int) -> None:
         if self._is_closed:
             raise StoreUnavailable("the writer is closed, got new events; start the service again")
