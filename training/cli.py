@@ -89,40 +89,44 @@ def train(
         raise typer.Exit(REFUSED)
 
 
+TestOption = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(metavar="MAPPING FILE", help="Held-out events instead of a split by time."),
+]
+SceneOption = Annotated[
+    list[str] | None, typer.Option(help=f"One of {', '.join(SCENES)}; may be repeated.")
+]
+KindsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="product, video, or both as product,video; may be repeated."),
+]
+NewOnlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--new-only/--all-targets",
+        help="Whether a target the person already had to do with is left out.",
+    ),
+]
+PerPairOption = Annotated[
+    bool,
+    typer.Option(
+        "--per-pair", help="Judge each held-out pair alone, all alike, instead of each person."
+    ),
+]
+
+
 @app.command()
 def evaluate(  # noqa: PLR0913 — a command's parameters are its options
     home: HomeOption,
     config: ConfigOption = None,
-    test: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="MAPPING FILE", help="Held-out events instead of a split by time."),
-    ] = None,
-    scene: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(SCENES)}; may be repeated.")
-    ] = None,
-    kinds: Annotated[
-        list[str] | None,
-        typer.Option(help="product, video, or both as product,video; may be repeated."),
-    ] = None,
+    test: TestOption = None,
+    scene: SceneOption = None,
+    kinds: KindsOption = None,
     k: Annotated[str, typer.Option(help=f"Lengths of list, 1 to {MAX_K}.")] = "10,20",
     people: Annotated[int, typer.Option(min=0, help="At most so many a question; 0: all.")] = 2_000,
-    new_only: Annotated[
-        bool,
-        typer.Option(
-            "--new-only/--all-targets",
-            help="Whether a target the person already had to do with is left out.",
-        ),
-    ] = True,
-    per_pair: Annotated[
-        bool,
-        typer.Option(
-            "--per-pair",
-            help="Judge each held-out pair alone, all alike, instead of each person.",
-        ),
-    ] = False,
-    json: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write all figures there, too.")
-    ] = None,
+    new_only: NewOnlyOption = True,
+    per_pair: PerPairOption = False,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Figures go here, too.")] = None,
 ) -> None:
     """Measure lists against popularity and chance, on a split by time or on held-out events.
 
@@ -130,7 +134,6 @@ def evaluate(  # noqa: PLR0913 — a command's parameters are its options
     interval. A split by time learns from the past only; with --test everything in the home is
     learned from.
     """
-    shop_home = Home(home)
     asked = questions(
         scene or scenes_asked(has_times=test is None),
         [kinds_of(one) for one in kinds] if kinds else ALL_KINDS,
@@ -142,7 +145,7 @@ def evaluate(  # noqa: PLR0913 — a command's parameters are its options
     if test and any(SCENES[one.scene].has_basket for one in asked):
         raise typer.BadParameter("post_checkout needs a split by time", param_hint="--scene")
     with stoppable(), bars() as progress:
-        found = evaluation_of(shop_home, configured(home, config), asked, test, progress)
+        found = evaluation_of(Home(home), configured(home, config), asked, test, progress)
     out = Console()
     out.print(split_line(found), highlight=False)
     for answers in found.answers:
