@@ -1,8 +1,11 @@
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 from threading import Thread
 
 import numpy as np
@@ -274,6 +277,32 @@ def test_a_failed_transaction_leaves_nothing(record, tmp_path):
     outside(record, tmp_path, "DROP TRIGGER full")
     assert record.last_seq() == 1
     assert put(record, event(2, user_id="user-5009"), event(3)) == [Outcome.ACCEPTED] * 2
+
+
+@contextmanager
+def failing_disk(path: Path) -> Iterator[None]:
+    """Let the system refuse every write behind the end of a file."""
+    soft, hard = getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_failed_disk_is_final_until_the_record_is_opened_again(record, tmp_path):
+    put(record, event(1))
+    with (
+        failing_disk(tmp_path / "record.db-wal"),
+        pytest.raises(StoreUnavailable, match="disk I/O error"),
+    ):
+        put(record, event(2))
+    with pytest.raises(StoreUnavailable, match="stopped writing after a disk failure"):
+        put(record, event(2))
+    assert len(record.events_of("user-5001", after_seq=0, limit=9)) == 1
+    again = Record.open(tmp_path / "record.db")
+    assert put(again, event(1), event(2)) == [Outcome.DUPLICATE, Outcome.ACCEPTED]
+    again.close()
 
 
 def test_a_record_that_cannot_be_read_says_so(record, tmp_path):
