@@ -115,7 +115,12 @@ PerPairOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    help="Measure lists against popularity and chance, on a split by time or on held-out events. "
+    "Every list is made as the service makes it; figures are means over persons with half their "
+    "95 % interval. A split by time learns from the past only; with --test everything in the home "
+    "is learned from."
+)
 def evaluate(  # noqa: PLR0913 — a command's parameters are its options
     home: HomeOption,
     config: ConfigOption = None,
@@ -128,12 +133,7 @@ def evaluate(  # noqa: PLR0913 — a command's parameters are its options
     per_pair: PerPairOption = False,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Figures go here, too.")] = None,
 ) -> None:
-    """Measure lists against popularity and chance, on a split by time or on held-out events.
-
-    Every list is made as the service makes it. Figures are means over persons with half their 95 %
-    interval. A split by time learns from the past only; with --test everything in the home is
-    learned from.
-    """
+    """Tables on stdout; the help above says of what."""
     asked = questions(
         scene or scenes_asked(has_times=test is None),
         [kinds_of(one) for one in kinds] if kinds else ALL_KINDS,
