@@ -78,9 +78,13 @@ def _targets(persons: NDArray[Any], items: NDArray[Any]) -> tuple[NDArray[Any], 
 WITHOUT = {"kuairand": {"cards"}, "xd_amazon": {"cards", "tags"}}
 # Where a set wants other hyperparameters than the defaults.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
-    "kuairand": {"item_knn": {"n_neighbours": 300, "person_damping": 0.0}},
+    "kuairand": {
+        "item_knn": {"n_neighbours": 300, "person_damping": 0.0},
+        "als": {"factors": 128},
+    },
     "xd_amazon": {
         "item_knn": {"source_damping": 0.8, "target_damping": 0.2},
+        "als": {"factors": 128, "regularization": 0.15},
     },
 }
 # What one mention in each list of a history counts.
@@ -252,15 +256,17 @@ def table(figures: list[Figures]) -> Table:
 
 def main(
     real_set: Annotated[RealSet, typer.Option("--set", help="Which real set.")],
+    defaults: Annotated[bool, typer.Option("--defaults", help="As without settings.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures here.")] = None,
 ) -> None:
     """Learn every model on a real set and rank for its people, with the settings for the set."""
+    settings = {} if defaults else SETTINGS[real_set]
     figures = []
     for trial in trials(real_set):
         for name, cls in track(MODELS.items(), description=trial.name):
             if name in WITHOUT[real_set]:
                 continue
-            figures.append(measure(trial, name, cls(**SETTINGS[real_set].get(name, {}))))
+            figures.append(measure(trial, name, cls(**settings.get(name, {}))))
     Console().print(table(figures))
     if json_file:
         json_file.write_text(json.dumps([asdict(one) for one in figures], indent=2))

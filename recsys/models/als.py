@@ -59,13 +59,13 @@ class ALS:
         For each item those of each kind that it alone would bring first; empty lists if exact.
     """
 
-    factors: int = 128
+    factors: int = 64
     regularization: float = 0.03
     alpha: float = 20.0
     iterations: int = 10
     exact_below: int = 20_000
     n_neighbours: int = 100
-    n_keys: int = 50
+    n_keys: int = 30
     seed: int = 0
 
     item_factors_: Scores = field(init=False, repr=False)
@@ -154,18 +154,21 @@ class ALS:
         scores = self.item_factors_[items] @ person
         return Ranking.best(items[scores > 0], scores[scores > 0], k)
 
-    def because(self, row: Row, item_idx: int) -> Because | None:
-        """The row's item of largest part in the score, which is a sum over the row's liked items.
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
+        """The row's item of largest part in each score, a sum over the row's liked items.
 
         The decomposition of section 5 of Hu, Koren and Volinsky 2008.
         """
         check_fitted(self)
+        if len(row) == 0:
+            return [None] * len(items)
         factor, own, confidence = self._equation(row)
-        item = cho_solve(factor, self.item_factors_[item_idx].astype(np.float64))
-        parts = np.maximum(confidence, 0) * (own @ item)
-        if not (parts > 0).any():
-            return None
-        return Because(item_idx=int(row.items[parts.argmax()]))
+        solved = cho_solve(factor, self.item_factors_[items].T.astype(np.float64))
+        parts = np.maximum(confidence, 0)[:, None] * (own @ solved)
+        return [
+            Because(item_idx=int(row.items[best])) if part > 0 else None
+            for best, part in zip(parts.argmax(axis=0), parts.max(axis=0), strict=True)
+        ]
 
 
 def _largest_singular_value(matrix: Sparse) -> float:

@@ -86,8 +86,8 @@ class Model(Protocol):
         decision. Only items with an opinion are returned, so there may be fewer than k.
         """
 
-    def because(self, row: Row, item_idx: int) -> Because | None:
-        """What in the row spoke most for the item; None if nothing did."""
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
+        """What in the row spoke most for each of the items; None where nothing did."""
 
 
 def learned_names(model: object) -> list[str]:

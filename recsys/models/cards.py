@@ -65,8 +65,8 @@ class Cards:
         check_fitted(self)
         return self.links_.ranking(row.strongest(MAX_KEYS), k, within)
 
-    def because(self, row: Row, item_idx: int) -> Because | None:
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's video that sells the product, or product that the video shows."""
         check_fitted(self)
-        key = self.links_.strongest_key(row.strongest(MAX_KEYS), item_idx)
-        return None if key is None else Because(item_idx=key)
+        keys = self.links_.strongest_keys(row.strongest(MAX_KEYS), items)
+        return [None if key is None else Because(item_idx=key) for key in keys]

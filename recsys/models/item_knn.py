@@ -93,11 +93,11 @@ class ItemKNN:
         check_fitted(self)
         return self.neighbours_.ranking(row.strongest(MAX_KEYS), k, within)
 
-    def because(self, row: Row, item_idx: int) -> Because | None:
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's item whose similarity times weight is largest."""
         check_fitted(self)
-        key = self.neighbours_.strongest_key(row.strongest(MAX_KEYS), item_idx)
-        return None if key is None else Because(item_idx=key)
+        keys = self.neighbours_.strongest_keys(row.strongest(MAX_KEYS), items)
+        return [None if key is None else Because(item_idx=key) for key in keys]
 
 
 def _blocks(item_users: Sparse, user_targets: Sparse) -> Iterator[tuple[int, int]]:

@@ -59,7 +59,7 @@ class Popularity:
         items = np.concatenate([one.items[:k] for one in lists])
         return Ranking.best(items, np.concatenate([one.scores[:k] for one in lists]), k)
 
-    def because(self, row: Row, item_idx: int) -> Because | None:
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """True of everybody: popular."""
         check_fitted(self)
-        return Because() if self.weights_[item_idx] > 0 else None
+        return [Because() if weight > 0 else None for weight in self.weights_[items]]

@@ -81,13 +81,16 @@ class TagProfile:
         scores = self._scores(items, tags, weights)
         return Ranking.best(items[scores > 0], scores[scores > 0], k)
 
-    def because(self, row: Row, item_idx: int) -> Because | None:
-        """The tag that adds most to the item's score."""
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
+        """The tag that adds most to each item's score."""
         check_fitted(self)
-        tags, weights = self._profile(row)
-        shared, parts, _ = self._parts(np.array([item_idx]), tags, weights)
-        best = Ranking.best(shared[parts > 0], parts[parts > 0], 1)
-        return Because(tag_idx=int(best.items[0])) if len(best.items) else None
+        shared, parts, place = self._parts(items, *self._profile(row))
+        found: list[Because | None] = []
+        for number in range(len(items)):
+            mine = (place == number) & (parts > 0)
+            best = Ranking.best(shared[mine], parts[mine], 1)
+            found.append(Because(tag_idx=int(best.items[0])) if len(best.items) else None)
+        return found
 
     def _profile(self, row: Row) -> tuple[Idxs, Scores]:
         row = row.strongest(MAX_KEYS)
