@@ -4,6 +4,9 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 SOURCES := recsys training serving data tests benchmarks dapei.py
 
+# As in dapei.py: one thread for small equations. The tests load numpy without that command.
+export OPENBLAS_NUM_THREADS = 1
+
 .PHONY: demo test test-all check format lock clean help
 
 help:

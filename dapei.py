@@ -3,6 +3,7 @@
 A serving process must not load what only jobs need, so the table names modules and imports none.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -46,6 +47,10 @@ def command_line(asked: str | None) -> typer.Typer:
 def main() -> None:
     """Run the command; an error of ours is one line and an exit code, not a traceback."""
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    # Small equations are what lists and learners solve; several BLAS threads for one of them, next
+    # to other workers and the learners' own threads, make it a hundred times slower. It must be
+    # said before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         command_line(words[0] if words else None)()
     except RecsysError as error:

@@ -173,9 +173,9 @@ class Chance:
         scores = np.arange(len(chosen), 0, -1, dtype=np.float32)
         return Ranking(chosen.astype(np.int32), scores)
 
-    def because(self, _row: Row, _item_idx: int) -> Because | None:
+    def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """No reason."""
-        return None
+        return [None] * len(items)
 
 
 def contenders(bundle: Bundle, *, seed: int) -> dict[str, Bundle]:

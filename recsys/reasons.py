@@ -104,31 +104,50 @@ class Explainer:
     models: Mapping[str, Model]
     language: str
 
-    def explain(self, candidates: Candidates, place: int) -> tuple[str, str]:
-        """The name of the strongest source of one candidate, and the sentence."""
-        parts = candidates.parts[:, place]
-        if not parts.any():
-            return "selection", self._sentence(Reason.SELECTION, "")
-        item_idx = int(candidates.items[place])
-        strongest = self.pipeline.sources[int(np.argmax(parts))]
-        for number in np.argsort(-parts, kind="stable"):
-            if parts[number] > 0:
-                found = self._reason(self.pipeline.sources[int(number)], item_idx)
-                if found is not None:
-                    return strongest.name, found
-        return strongest.name, self._sentence(Reason.SELECTION, "")
+    def explain(self, candidates: Candidates) -> list[tuple[str, str]]:
+        """For each candidate the name of its strongest source, and the sentence.
 
-    def _reason(self, source: Source, item_idx: int) -> str | None:
+        The strongest source that can say why speaks; each is asked once for all its items.
+        """
+        by_strength = np.argsort(-candidates.parts, axis=0, kind="stable")
+        sentences: list[str | None] = [None] * len(candidates)
+        for numbers in by_strength:
+            for number, source in enumerate(self.pipeline.sources):
+                asked = [
+                    place
+                    for place in np.flatnonzero(numbers == number).tolist()
+                    if sentences[place] is None and candidates.parts[number, place] > 0
+                ]
+                found = self._sentences(source, candidates.items[asked]) if asked else []
+                for place, sentence in zip(asked, found, strict=True):
+                    sentences[place] = sentence
+        selection = self._sentence(Reason.SELECTION, "")
+        return [
+            (self._source_name(candidates, place), sentence or selection)
+            for place, sentence in enumerate(sentences)
+        ]
+
+    def _source_name(self, candidates: Candidates, place: int) -> str:
+        parts = candidates.parts[:, place]
+        return self.pipeline.sources[int(np.argmax(parts))].name if parts.any() else "selection"
+
+    def _sentences(self, source: Source, items: Idxs) -> list[str | None]:
         model = self.models[source.model]
         if not model.is_personal:
-            return self._sentence(Reason.POPULAR, "")
-        row = self.context.basket if source.of == "basket" else self.context.row
-        because = model.because(row, item_idx)
+            return [self._sentence(Reason.POPULAR, "")] * len(items)
+        is_basket = source.of == "basket"
+        row = self.context.basket if is_basket else self.context.row
+        return [
+            self._told(because, int(item_idx), is_basket)
+            for because, item_idx in zip(model.because(row, items), items, strict=True)
+        ]
+
+    def _told(self, because: Because | None, item_idx: int, is_basket: bool) -> str | None:
         if because is None:
             return None
         if because.tag_idx is not None:
-            return self._of_tag(because.tag_idx, source.of == "basket")
-        return self._of_item(because, item_idx, source.of == "basket")
+            return self._of_tag(because.tag_idx, is_basket)
+        return self._of_item(because, item_idx, is_basket)
 
     def _of_item(self, because: Because, item_idx: int, is_basket: bool) -> str | None:
         own_idx = because.item_idx

@@ -190,18 +190,18 @@ def _is_personal(candidates: Candidates, pipeline: Pipeline, bundle: Bundle) -> 
 def _items(
     candidates: Candidates, catalog: Catalog, explainer: Explainer
 ) -> tuple[ServedItem, ...]:
-    items = []
-    for place, item_idx in enumerate(candidates.items.tolist()):
-        source, reason = explainer.explain(candidates, place)
-        items.append(
-            ServedItem(
-                item_id=catalog.ids[item_idx],
-                kind=Kind(catalog.kind[item_idx]).word,
-                rank=place,
-                score=float(candidates.scores[place]),
-                source=source,
-                reason=reason,
-                ad=bool(catalog.ad[item_idx]),
-            )
+    explained = explainer.explain(candidates)
+    return tuple(
+        ServedItem(
+            item_id=catalog.ids[item_idx],
+            kind=Kind(catalog.kind[item_idx]).word,
+            rank=place,
+            score=float(candidates.scores[place]),
+            source=source,
+            reason=reason,
+            ad=bool(catalog.ad[item_idx]),
         )
-    return tuple(items)
+        for place, (item_idx, (source, reason)) in enumerate(
+            zip(candidates.items.tolist(), explained, strict=True)
+        )
+    )

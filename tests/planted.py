@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from recsys.bundle import Bundle
-from recsys.catalog import Catalog, Item, Kind
+from recsys.catalog import Catalog, Idxs, Item, Kind
 from recsys.events import Event, EventType
 from recsys.histories import History
 from recsys.interactions import Row, Rows, Taste, Weighting
@@ -53,8 +53,8 @@ class Fixed:
             np.array(items, dtype=np.int32), np.arange(len(items), 0, -1, dtype=np.float32)
         )
 
-    def because(self, row: Row, _item_idx: int) -> Because | None:
-        return Because(item_idx=int(row.items[0])) if len(row) else None
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
+        return [Because(item_idx=int(row.items[0])) if len(row) else None for _ in items]
 
 
 @dataclass(kw_only=True)

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.catalog import Catalog, Kind, Links
+from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.lists import ListsByKind, ScoredLists, liked_only

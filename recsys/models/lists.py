@@ -142,15 +142,21 @@ class ListsByKind:
         both = self.products.csr(rows.n_items) + self.videos.csr(rows.n_items)
         return opinions(csr_array(rows.csr() @ both), rows)
 
-    def strongest_key(self, row: Row, item_idx: int) -> int | None:
-        """The row's item whose list gives most for an item; None if none gives anything."""
-        best, key = 0.0, None
+    def strongest_keys(self, row: Row, items: Idxs) -> list[int | None]:
+        """For each item the row's item whose list gives most for it; None if none gives any."""
+        strongest: list[int | None] = [None] * len(items)
+        if len(items) == 0:
+            return strongest
+        best = np.zeros(len(items))
+        order = np.argsort(items)
         for lists in self.within(None):
-            items, values, keys = lists.entries(row.items, row.weights)
-            at = np.flatnonzero(items == item_idx)
-            if len(at) and values[at].max() > best:
-                best, key = values[at].max(), int(row.items[keys[at[values[at].argmax()]]])
-        return key
+            listed, values, keys = lists.entries(row.items, row.weights)
+            at = order[np.minimum(np.searchsorted(items[order], listed), len(items) - 1)]
+            for entry in np.flatnonzero(items[at] == listed):
+                if values[entry] > best[at[entry]]:
+                    best[at[entry]] = values[entry]
+                    strongest[at[entry]] = int(row.items[keys[entry]])
+        return strongest
 
 
 def opinions(scores: Sparse, rows: Rows) -> Scores:

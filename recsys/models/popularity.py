@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.catalog import Catalog, Kind
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.lists import ListsByKind, ScoredLists, liked_only

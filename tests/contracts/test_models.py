@@ -107,7 +107,7 @@ ONE = row([0, 1, 16, 24], [2, 1, 3, -1])
     [
         lambda model: model.score(rows_of(ONE)),
         lambda model: model.candidates(ONE, K, None),
-        lambda model: model.because(ONE, 2),
+        lambda model: model.because(ONE, np.array([2])),
     ],
 )
 def test_an_unfitted_model_refuses(cls, ask):
@@ -181,7 +181,7 @@ def test_candidates_are_the_best_of_score(model, within):
 def test_no_opinion_without_anything_liked(personal, nothing):
     assert len(personal.candidates(nothing, K, None).items) == 0
     assert np.isnan(personal.score(rows_of(nothing))).all()
-    assert personal.because(nothing, 1) is None
+    assert personal.because(nothing, np.array([1])) == [None]
 
 
 def test_nobody_liked_means_no_opinion(cls):
@@ -255,16 +255,14 @@ def test_the_planted_item_comes_first(cls):
 
 def test_a_dislike_is_never_the_reason(personal):
     mixed = row([1, 9, 18, 26], [2, -3, 2, -3])
-    for idx in personal.candidates(mixed, 100, None).items:
-        because = personal.because(mixed, int(idx))
+    for because in personal.because(mixed, personal.candidates(mixed, 100, None).items):
         assert because is not None
         assert because.item_idx in (1, 18) or CATALOG.tag_names[because.tag_idx] == "辅食"
 
 
 def test_a_model_for_everybody_says_so():
     model = MODELS["popularity"]().fit(people(), CATALOG)
-    assert model.because(ONE, 0) == Because()
-    assert model.because(ONE, UNTOUCHED) is None
+    assert model.because(ONE, np.array([0, UNTOUCHED])) == [Because(), None]
 
 
 def test_served_loses_nothing_in_a_small_world(model):

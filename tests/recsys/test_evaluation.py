@@ -183,7 +183,7 @@ def test_chance_gives_each_item_once(within, expected):
     ranking = model.candidates(None, 100, within)
     assert len(set(ranking.items.tolist())) == expected
     assert model.score(Rows.of([], 20)).shape == (0, 20)
-    assert model.because(None, 3) is None
+    assert model.because(None, np.array([3])) == [None]
 
 
 def test_sold_out_items_are_not_among_those_that_could_be_shown():

@@ -18,16 +18,16 @@ CATALOG = Catalog.of(
 class ByTag(Fixed):
     """Always says: because of the tag 辅食."""
 
-    def because(self, _row, _item_idx):
-        return Because(tag_idx=self.catalog_.tag_names.find("辅食"))
+    def because(self, _row, items):
+        return [Because(tag_idx=self.catalog_.tag_names.find("辅食")) for _ in items]
 
 
 @dataclass(kw_only=True)
 class Silent(Fixed):
     """Gives items and cannot say why."""
 
-    def because(self, _row, _item_idx):
-        return None
+    def because(self, _row, items):
+        return [None for _ in items]
 
 
 def reason(model, *events, scene="home", **more):

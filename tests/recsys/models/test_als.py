@@ -63,9 +63,10 @@ def test_the_reason_equals_the_library():
     model, rows = fitted(), people(seed=5)
     theirs, matrix = library(model), csr_matrix(rows.csr())
     for person in range(20):
-        wanted = int(model.candidates(rows[person], 1, None).items[0])
-        _, parts, _ = theirs.explain(person, matrix, wanted, N=1)
-        assert model.because(rows[person], wanted) == Because(item_idx=int(parts[0][0]))
+        wanted = model.candidates(rows[person], 2, None).items
+        parts = [theirs.explain(person, matrix, int(idx), N=1)[1][0][0] for idx in wanted]
+        expected = [Because(item_idx=int(part)) for part in parts]
+        assert model.because(rows[person], wanted) == expected
 
 
 @pytest.mark.parametrize("kind", [Kind.PRODUCT, Kind.VIDEO, None])

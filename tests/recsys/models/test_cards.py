@@ -50,6 +50,6 @@ def test_an_item_without_cards_leads_nowhere():
 
 def test_the_reason_is_the_video_watched_most():
     model = fitted()
-    assert model.because(row([3, 4], [1, 2]), 0) == Because(item_idx=4)
-    assert model.because(row([3, 4], [2, 1]), 0) == Because(item_idx=3)
-    assert model.because(row([3], [2]), 1) is None
+    assert model.because(row([3, 4], [1, 2]), np.array([0])) == [Because(item_idx=4)]
+    assert model.because(row([3, 4], [2, 1]), np.array([0])) == [Because(item_idx=3)]
+    assert model.because(row([3], [2]), np.array([1, 0])) == [None, Because(item_idx=3)]

@@ -83,5 +83,5 @@ def test_the_reason_is_the_largest_part():
     model = fitted()
     both = rows([[0.1, 0, 1]])[0]
     # To item 1: 0.1 · 4/√70 = 0.048 from item 0, 1 · 2/(√5 √5) = 0.4 from item 2.
-    assert model.because(both, 1) == Because(item_idx=2)
-    assert model.because(rows([[9, 0, 1]])[0], 1) == Because(item_idx=0)
+    assert model.because(both, np.array([1])) == [Because(item_idx=2)]
+    assert model.because(rows([[9, 0, 1]])[0], np.array([1])) == [Because(item_idx=0)]

@@ -68,10 +68,10 @@ def test_each_kind_has_its_own_lists(kind, items):
 
 def test_the_strongest_key_is_the_largest_part():
     lists = ListsByKind(LISTS, NONE)
-    assert lists.strongest_key(row([0, 2], [1, 1]), 1) == 2
-    assert lists.strongest_key(row([0, 2], [2, 1]), 1) == 0
-    assert lists.strongest_key(row([0, 2], [1, -1]), 1) == 0
-    assert lists.strongest_key(row([0], [1]), 4) is None
+    assert lists.strongest_keys(row([0, 2], [1, 1]), np.array([1])) == [2]
+    assert lists.strongest_keys(row([0, 2], [2, 1]), np.array([1])) == [0]
+    assert lists.strongest_keys(row([0, 2], [1, -1]), np.array([1])) == [0]
+    assert lists.strongest_keys(row([0], [1]), np.array([4])) == [None]
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(-5, 5)), max_size=40))
