@@ -68,6 +68,8 @@ def _take(
     rows: pl.DataFrame, behaviour: Behaviour, mapping: Mapping, latest_at: datetime
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     bad = undecided(rows, _list_faults(rows.schema, behaviour))
+    if bad.height:
+        rows = rows.filter(~pl.col(LINE).is_in(bad[LINE].implode()))
     if behaviour.where is not None:
         rows = rows.filter(behaviour.where.holds(rows.schema))
     if behaviour.each:

@@ -138,15 +138,15 @@ def _unpacked(path: Path) -> Iterator[Path]:
 def _lines(path: Path, rows: int) -> Iterator[pl.Series]:
     """The lines of a text file; a null is an empty one.
 
-    Reading one column of text unpacks gz and zst on the way and keeps every line. The separator
-    is a character that no line of text holds; what follows one is lost, so it is put back to
-    where a check finds it.
+    Reading one column of text unpacks gz and zst on the way and keeps every line. Its separator is
+    the carriage return: at the end of a line it belongs to the line's end, and anywhere else it is
+    put back to where a check finds it.
     """
     table = pl.scan_csv(
         path,
         glob=False,
         has_header=False,
-        separator="\x01",
+        separator="\r",
         quote_char=None,
         encoding="utf8-lossy",
         schema={"line": pl.String, "rest": pl.String},
@@ -156,7 +156,7 @@ def _lines(path: Path, rows: int) -> Iterator[pl.Series]:
     whole = (
         pl.when(pl.col("rest").is_null())
         .then("line")
-        .otherwise(pl.col("line").fill_null("") + pl.lit("\x01") + pl.col("rest"))
+        .otherwise(pl.col("line").fill_null("") + pl.lit("\r") + pl.col("rest"))
     )
     waiting: list[pl.Series] = []
     for part in table.select(whole.alias("line")).collect_batches(maintain_order=True):

@@ -116,8 +116,9 @@ def test_windows_lines_a_byte_order_mark_and_empty_lines_do_no_harm(tmp_path):
     assert rows.select(LINE, "user", "n").rows() == [(2, "a", "1"), (4, "b", "2")]
 
 
-def test_a_character_no_text_holds_stays_where_a_check_finds_it(tmp_path):
-    assert rows_of(csv_file(tmp_path, "user,n\na\x01b,1\n"))["user"].to_list() == ["a\x01b"]
+@pytest.mark.parametrize("text", ["a\x01b", "a\rb", "\x01", "a\x00"])
+def test_characters_no_text_holds_stay_where_a_check_finds_them(tmp_path, text):
+    assert rows_of(csv_file(tmp_path, f"n,user\n1,{text}\n"))["user"].to_list() == [text]
 
 
 def test_json_values_become_what_a_csv_would_say(tmp_path):
