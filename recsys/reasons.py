@@ -8,8 +8,10 @@ import numpy as np
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
+from recsys.histories import History
+from recsys.ids import Mask
 from recsys.models.base import Because, Model
-from recsys.pipeline import Candidates, Context, Pipeline, Source
+from recsys.pipeline import Candidates, Context, Pipeline, Source, among
 
 TITLE_SHOWN = 24
 
@@ -96,10 +98,17 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
-    """Finds the reason of a candidate: what its strongest source says of the person's own acts."""
+    """Finds the reason of a candidate: what its strongest source says of the person's own acts.
+
+    Parameters
+    ----------
+    standing
+        The person's history without orders they gave back.
+    """
 
     pipeline: Pipeline
     context: Context
+    standing: History
     catalog: Catalog
     models: Mapping[str, Model]
     language: str
@@ -159,7 +168,7 @@ class Explainer:
         elif item_idx in self.catalog.cards.row(own_idx):
             reason = Reason.ON_CARD
         else:
-            reason = self._act(np.array([own_idx], dtype=np.int32))
+            reason = _act(self._acts(self.standing.item == own_idx))
             if shows and reason is Reason.VIEWED:
                 reason = Reason.SHOWS
         return self._sentence(reason, self.catalog.titles[own_idx])
@@ -173,24 +182,26 @@ class Explainer:
         own = owners[tags == tag_idx]
         items, weights = row.items[own], row.weights[own]
         videos = self.catalog.kind[items] == Kind.VIDEO
-        if weights[videos].sum() > weights[~videos].sum():
-            is_watched = EventType.PLAY in self._acts(items[videos])
-            return self._sentence(Reason.WATCHED_TAG if is_watched else Reason.LIKED_TAG, name)
-        is_bought = EventType.ORDER in self._acts(items[~videos])
-        return self._sentence(Reason.BOUGHT_TAG if is_bought else Reason.VIEWED_TAG, name)
+        are_videos = weights[videos].sum() > weights[~videos].sum()
+        spoke = among(self.standing.item, items[videos if are_videos else ~videos])
+        acts = self._acts(spoke)
+        if are_videos:
+            reason = Reason.WATCHED_TAG if EventType.PLAY in acts else Reason.LIKED_TAG
+        else:
+            reason = Reason.BOUGHT_TAG if EventType.ORDER in acts else Reason.VIEWED_TAG
+        return self._sentence(reason, name)
 
-    def _acts(self, own: Idxs) -> set[int]:
-        history = self.context.history
-        return set(history.type[np.isin(history.item, own)].tolist())
-
-    def _act(self, own: Idxs) -> Reason:
-        """What the person did with these items that says most."""
-        types = self._acts(own)
-        for reason, meant in _ACTS:
-            if types & meant:
-                return reason
-        return Reason.VIEWED
+    def _acts(self, chosen: Mask) -> set[int]:
+        return set(self.standing.type[chosen].tolist())
 
     def _sentence(self, reason: Reason, what: str) -> str:
         shown = what if len(what) <= TITLE_SHOWN else what[: TITLE_SHOWN - 1] + "…"
         return LANGUAGES[self.language][reason].format(what=shown)
+
+
+def _act(types: set[int]) -> Reason:
+    """Of what a person did with an item, the act that says most."""
+    for reason, meant in _ACTS:
+        if types & meant:
+            return reason
+    return Reason.VIEWED

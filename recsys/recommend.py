@@ -100,6 +100,7 @@ def recommend(
     explainer = Explainer(
         pipeline=pipeline,
         context=context,
+        standing=history.take(~history.undone(context.at_ms)),
         catalog=bundle.catalog,
         models=bundle.models,
         language=language,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsys.catalog import Catalog
-from recsys.pipeline import Candidates, Context
+from recsys.pipeline import Candidates, Context, among
 
 
 def same_need(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
@@ -15,7 +15,5 @@ def same_need(candidates: Candidates, context: Context, catalog: Catalog) -> Can
     covered = np.unique(catalog.category[basket[catalog.durable[basket]]])
     # Position 0 is "no category": it says nothing about what two items are for.
     covered = covered[covered > 0]
-    repeats = catalog.durable[candidates.items] & np.isin(
-        catalog.category[candidates.items], covered
-    )
-    return candidates.take(~(repeats | np.isin(candidates.items, basket)))
+    repeats = catalog.durable[candidates.items] & among(catalog.category[candidates.items], covered)
+    return candidates.take(~(repeats | among(candidates.items, basket)))

@@ -4,7 +4,7 @@ import numpy as np
 
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
-from recsys.pipeline import Candidates, Context
+from recsys.pipeline import Candidates, Context, among
 
 # A note has nothing to play: who read it viewed it.
 SEEN_TYPES = (EventType.PLAY, EventType.VIEW)
@@ -14,19 +14,19 @@ def excluded(candidates: Candidates, context: Context, _catalog: Catalog) -> Can
     """Remove what the caller excluded and what the person disliked."""
     disliked = context.row.items[context.row.weights < 0]
     refused = np.concatenate([context.excluded, disliked])
-    return candidates.take(~np.isin(candidates.items, refused))
+    return candidates.take(~among(candidates.items, refused))
 
 
 def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
     """Remove durable products the person bought and did not give back."""
     history = context.history
     orders = (history.type == EventType.ORDER) & ~history.undone(context.at_ms)
-    owned = np.isin(candidates.items, history.item[orders]) & catalog.durable[candidates.items]
+    owned = among(candidates.items, history.item[orders]) & catalog.durable[candidates.items]
     return candidates.take(~(owned & (catalog.kind[candidates.items] == Kind.PRODUCT)))
 
 
 def seen(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
     """Remove videos the person played, and notes of pictures and text they looked at."""
     history = context.history
-    known = np.isin(candidates.items, history.item[np.isin(history.type, SEEN_TYPES)])
+    known = among(candidates.items, history.of_types(*SEEN_TYPES).item)
     return candidates.take(~(known & (catalog.kind[candidates.items] == Kind.VIDEO)))
