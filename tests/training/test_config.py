@@ -54,6 +54,10 @@ def test_model_keeps_what_is_not_said():
     assert config.models["bought_together"].learns_from == BOUGHT_TYPES
 
 
+def test_whole_number_will_do_where_a_number_is_wanted():
+    assert config_of("[models.item_knn]\nshrinkage = 5").models["item_knn"].new(1).shrinkage == 5
+
+
 def test_another_model_under_the_same_name_forgets_the_parameters():
     text = '[models.item_knn]\nmodel = "als"\nlearns_from = ["play", "like"]'
     model = config_of(text).models["item_knn"]
@@ -118,8 +122,9 @@ def test_source_of_weight_0_is_gone_and_its_model_is_not_learned():
             r"\[models.mine\] names no model; allowed: model = one of popular",
         ),
         ("[models.als]\nfactor = 1", r"\[models.als\] has an unknown name, got 'factor'; allowed:"),
-        ("[models.item_knn]\nn_neighbours = 'x'", "n_neighbours is of the wrong sort, got 'x'"),
-        ("[models.item_knn]\nn_neighbours = true", "wrong sort, got True; allowed: int"),
+        ("[models.item_knn]\nn_neighbours = 'x'", "n_neighbours is not a whole number, got 'x'"),
+        ("[models.item_knn]\nn_neighbours = true", "n_neighbours is not a whole number, got True"),
+        ("[models.item_knn]\nshrinkage = -1", "shrinkage is out of range, got -1; allowed: 0 or"),
         ("[models.als]\nlearns_from = 'play'", "learns_from is no list of distinct names"),
         ("[models.als]\nlearns_from = ['look']", "learns_from has an unknown name, got 'look'"),
         ("[pipelines.cart]\nfusion_k = 1", r"\[pipelines\] has an unknown name, got 'cart'"),
