@@ -125,11 +125,13 @@ async def ingest(record: Record, batches: list[list[Event]], n_callers: int) -> 
             await writer.submit(batch, START_AT)
             waits.append(time.perf_counter() - start)
 
-    start = time.perf_counter()
+    n_events = sum(map(len, batches))
+    start, start_cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(caller() for _ in range(n_callers)))
-    took = time.perf_counter() - start
+    took, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     writer.close()
-    return {"events_per_s": sum(map(len, batches)) / took} | _percentiles(waits)
+    figures = {"events_per_s": n_events / took, "cpu_us_per_event": cpu / n_events * 1e6}
+    return figures | _percentiles(waits)
 
 
 def read(record: Record, world: World, *, back: int, n: int = 2_000) -> dict[str, float]:
@@ -161,7 +163,7 @@ def measure(path: Path, n_rows: int, seconds: float) -> dict[str, dict[str, floa
         for n_callers in callers:
             n_batches = max(int(seconds * 10_000 / (size + 40)), 20)
             batches = [later.events(size) for _ in range(n_batches)]
-            name = f"batches of {size}, {n_callers} callers"
+            name = f"{size} a batch, {n_callers} callers"
             figures[name] = asyncio.run(ingest(record, batches, n_callers))
     figures["read, last 100,000 events"] = read(record, world, back=100_000)
     figures["read, all events"] = read(record, world, back=n_rows * 2)
@@ -178,8 +180,11 @@ def main(
     """Measure the record and print a table."""
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         figures = measure(at or Path(folder) / "record.db", rows, seconds)
-    columns = ("events_per_s", "events_found", "p50_ms", "p99_ms")
-    table = Table("", *columns, title=f"Record of {rows:,} events")
+    columns = ("events_per_s", "cpu_us_per_event", "events_found", "p50_ms", "p99_ms")
+    table = Table(title=f"Record of {rows:,} events")
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
     for name, values in figures.items():
         table.add_row(name, *(f"{values[c]:,.2f}" if c in values else "" for c in columns))
     Console().print(table)
