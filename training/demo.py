@@ -25,7 +25,7 @@ from training.demo_story import Client, Guest, Sample, console, headline, table,
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 READY_WITHIN_S = 30
 STOPPED_WITHIN_S = 15
-WATCHED = "营灯"
+WATCHED, WATCHED_NEXT = "营灯", "咖啡豆"
 # The bundle was measured on everybody when it was learned; here a look at the tables is enough.
 MEASURED_PEOPLE = "200"
 
@@ -115,9 +115,10 @@ def tell_story(out: Console, client: Client, sample: Sample) -> None:
     out.print(table("home, one moment later", after, before))
     out.print(headline(after))
     out.rule("[bold]Go on[/bold]")
+    more = watched(sample.named("videos.jsonl", WATCHED_NEXT), newcomer, datetime.now(UTC))
     for line in (
         client.curl("/v1/lists", client.list_body("home", guests[0].user_id)),
-        client.curl("/v1/events", {"events": [event]}),
+        client.curl("/v1/events", {"events": [more]}),
         f"curl -s {client.url}/readyz",
     ):
         out.print(line, soft_wrap=True, markup=False)

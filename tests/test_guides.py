@@ -1,0 +1,50 @@
+"""What the guides repeat of the code is what the code says."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from recsys.reasons import LANGUAGES, Reason
+from serving.settings import Settings
+from training.config import TrainConfig, train_config
+
+GUIDES = Path(__file__).parents[1] / "docs" / "guides"
+
+
+def page(name):
+    return (GUIDES / f"{name}.md").read_text(encoding="utf-8")
+
+
+def first_toml(name):
+    block = re.search(r"^```toml\n(.*?)^```", page(name), re.M | re.S)
+    return tomllib.loads(block.group(1))
+
+
+def test_defaults_of_learning_are_the_ones_shown():
+    assert train_config(first_toml("data_science")) == TrainConfig()
+
+
+def test_every_weight_and_source_is_shown():
+    shown, default = first_toml("data_science"), TrainConfig()
+    assert shown["train"]["weights"].keys() == {kind.word for kind in default.weights}
+    for scene, pipeline in default.pipelines.items():
+        sources = [source.name for source in pipeline.sources]
+        assert list(shown["pipelines"][scene]["sources"]) == sources
+
+
+def test_defaults_of_the_service_are_the_ones_shown():
+    shown = first_toml("operators")
+    assert Settings.of(shown) == Settings()
+    assert shown["serve"].keys() == Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_explained(reason):
+    assert f"| {LANGUAGES['en'][reason]} | {LANGUAGES['zh'][reason]} |" in page("operators")
+
+
+def test_no_reason_is_explained_that_is_not_given():
+    rows = re.findall(r"^\| (.+?) \| (.*[一-鿿].*?) \| ", page("operators"), re.M)
+    assert len(rows) == len(Reason) + 1
