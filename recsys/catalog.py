@@ -221,11 +221,16 @@ class Catalog:
     def of(cls, items: Sequence[Item]) -> Self:
         """The items in the order given; cards to unknown or non-product items are left out."""
         ids = IdMap.of([item.item_id for item in items])
+        places = {item.item_id: idx for idx, item in enumerate(items)}
         tag_names = IdMap.of(_distinct(tag for item in items for tag in item.tags))
+        tag_places = {name: idx for idx, name in enumerate(tag_names.texts.all())}
         category, categories = _coded(["/".join(item.category) for item in items])
         creator, creators = _coded([item.creator_id or "" for item in items])
         kind = np.array([item.kind for item in items], dtype=np.int8)
-        cards = Links.of(_products(ids.find_all(item.cards), kind) for item in items)
+        cards = Links.of(
+            [places[c] for c in item.cards if c in places and kind[places[c]] == Kind.PRODUCT]
+            for item in items
+        )
         return cls(
             ids=ids,
             kind=kind,
@@ -246,7 +251,7 @@ class Catalog:
                 dtype=np.int64,
             ),
             tag_names=tag_names,
-            tags=Links.of(np.unique(tag_names.find_all(item.tags)) for item in items),
+            tags=Links.of(sorted({tag_places[tag] for tag in item.tags}) for item in items),
             cards=cards,
             shown_by=cards.turned(len(items)),
             titles=Texts.of(item.title or item.item_id for item in items),
@@ -283,10 +288,6 @@ def _coded(values: list[str]) -> tuple[Idxs, Texts]:
 
 def _mask(values: Iterable[bool]) -> Mask:
     return np.fromiter(values, dtype=np.bool_)
-
-
-def _products(idxs: Ints, kind: NDArray[np.int8]) -> Ints:
-    return np.asarray(idxs[kind[idxs] == Kind.PRODUCT])
 
 
 def _display(item: Item) -> str:
