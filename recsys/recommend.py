@@ -11,7 +11,7 @@ from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context, Pipeline, Placed, run
+from recsys.pipeline import Candidates, Context, Placed, run
 from recsys.reasons import Explainer
 from recsys.scenes import scene_named
 from recsys.stages import STAGES
@@ -112,7 +112,7 @@ def recommend(
         at=at,
         bundle=bundle.bundle_id,
         pipeline=pipeline.name,
-        personalised=_is_personal(placed.candidates, pipeline, bundle),
+        personalised=_is_personal(placed.candidates, request, bundle),
         degraded=tuple(f"source:{name}" for name in placed.failed),
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
@@ -183,8 +183,13 @@ def _newest(context: Context, catalog: Catalog, n_sources: int) -> Candidates:
     return Candidates(items, np.zeros(len(items)), np.zeros((n_sources, len(items))))
 
 
-def _is_personal(candidates: Candidates, pipeline: Pipeline, bundle: Bundle) -> bool:
-    personal = [bundle.models[source.model].is_personal for source in pipeline.sources]
+def _is_personal(candidates: Candidates, request: Request, bundle: Bundle) -> bool:
+    """Whether anything the person did before speaks; an order the caller names is no history."""
+    personal = [
+        bundle.models[source.model].is_personal
+        and (source.of == "history" or not request.order_items)
+        for source in bundle.pipelines[request.scene].sources
+    ]
     return bool(candidates.parts[np.array(personal, dtype=np.bool_)].any())
 
 

@@ -176,7 +176,7 @@ def table(title: str, answer: dict[str, Any], before: dict[str, Any] | None = No
 
 def headline(answer: dict[str, Any]) -> str:
     """One line about a whole list."""
-    kind = "personalised" if answer["personalised"] else "the same for everybody"
+    kind = "personalised" if answer["personalised"] else "not personalised"
     degraded = f", degraded: {', '.join(answer['degraded'])}" if answer["degraded"] else ""
     return f"{kind}, pipeline {answer['pipeline']}, bundle {answer['bundle']}{degraded}"
 

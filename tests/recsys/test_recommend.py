@@ -93,6 +93,7 @@ def test_after_checkout_the_basket_speaks_and_does_not_come_back():
     assert "item-1000" not in ids
     reasons = {i.item_id: i.reason for i in served.items}
     assert reasons["item-1003"] == "goes with 标题0 of this order"
+    assert not served.personalised
 
 
 def test_a_video_that_shows_the_order_says_so():
@@ -105,6 +106,7 @@ def test_after_checkout_without_items_means_the_latest_order():
     events = [event("item-1000", EventType.ORDER, order_id="order-1"), event("item-1003")]
     served = shown(bundle_of(CATALOG, MODELS), *events, scene="post_checkout", k=3)
     assert "goes with 标题0 of this order" in {i.reason for i in served.items}
+    assert served.personalised
 
 
 def test_product_of_a_watched_video_says_where_it_is_sold():

@@ -94,7 +94,7 @@ def test_a_changed_list_says_where_items_were() -> None:
 
 
 @pytest.mark.parametrize(
-    ("personalised", "words"), [(True, "personalised"), (False, "the same for everybody")]
+    ("personalised", "words"), [(True, "personalised"), (False, "not personalised")]
 )
 def test_headline_says_how_the_list_was_made(personalised: bool, words: str) -> None:
     said = headline(answer("one", personalised=personalised))
