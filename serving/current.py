@@ -9,7 +9,7 @@ from data.histories_file import Past
 from recsys.bundle import Bundle
 from recsys.events import Event, EventType
 from recsys.histories import History
-from recsys.ids import Ints, Mask
+from recsys.ids import IdMap, Ints, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +54,13 @@ class Current:
 
     def placed(self, events: list[Event]) -> History:
         """Events with their items' positions; those the bundle does not know are left out."""
-        ids = self.bundle.catalog.ids
-        positions = {item_id: ids.find(item_id) for item_id in {event.item_id for event in events}}
-        found = [(positions[event.item_id], event) for event in events]
-        return History.of([(item_idx, event) for item_idx, event in found if item_idx is not None])
+        asked = IdMap.of(list(dict.fromkeys(event.item_id for event in events)))
+        # All at once: looking ids up one by one would cost more than reading the events.
+        positions, known = self.bundle.catalog.ids.translate(asked)
+        places = {asked[idx]: int(positions[idx]) for idx in np.flatnonzero(known).tolist()}
+        return History.of(
+            [(places[event.item_id], event) for event in events if event.item_id in places]
+        )
 
 
 def newest(history: History, limit: int) -> History:

@@ -21,6 +21,9 @@ from serving.settings import Settings
 log = logging.getLogger(__name__)
 
 BACKLOG = 2_048
+# Longer than load balancers keep a connection, so that they close it first and never send into one
+# that is being closed.
+KEEP_ALIVE_S = 75
 # A worker that dies younger than this is restarted only after a pause, so that one that cannot
 # start does not eat the machine.
 YOUNG_S = 1.0
@@ -109,6 +112,7 @@ class Workers:
             proxy_headers=False,
             server_header=False,
             backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=self.settings.stop_s,
         )
         server = uvicorn.Server(config)
