@@ -41,7 +41,8 @@ def save(arrays: Mapping[str, NDArray[Any]], folder: Path) -> None:
 
 def load(folder: Path) -> Arrays:
     """Every array of a folder, memory-mapped: nothing is read before it is used."""
+    # Plain arrays over the same map: slicing a np.memmap costs several times as much.
     return {
-        path.stem: np.load(path, mmap_mode="r", allow_pickle=False)
+        path.stem: np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         for path in sorted(folder.glob("*.npy"))
     }

@@ -226,8 +226,7 @@ def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle
     manifest = read_manifest(path, public)
     check_files(path, manifest)
     try:
-        # Plain arrays over the same map: slicing a np.memmap costs several times as much.
-        arrays = {name: np.asarray(array) for name, array in array_files.load(path).items()}
+        arrays = array_files.load(path)
         bundle = _restored(manifest, arrays, table)
     except (KeyError, TypeError, ValueError, OSError) as cause:
         raise BundleError(f"bundle {path.name} does not fit this code: {cause!r:.200}") from cause

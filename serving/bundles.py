@@ -72,7 +72,8 @@ class Watcher:
         bundle, past = self._new_bundle(), self._new_past()
         self.has_looked = True
         if bundle is not None:
-            self._item_version = 0
+            # What the record said of items when the bundle was made is in the bundle already.
+            self._item_version = int(bundle.origin.get("item_version", 0))
         elif self.current is not None and past is not self.current.past:
             bundle = self.current.bundle
         if bundle is None:

@@ -1,5 +1,6 @@
 """A shop on disk with a published bundle, and a service over it whose clock the test holds."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -8,11 +9,17 @@ from datetime import datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
+from data.histories_file import ABOUT, POINTER, People
 from data.home import Home
 from data.record import Record
 from data.writer import Writer
+from recsys.arrays import flat, save
 from recsys.bundle import write
 from recsys.catalog import Catalog, Item, Kind
+from recsys.events import Event
+from recsys.files import write_atomic
+from recsys.histories import Histories, History
+from recsys.ids import IdMap
 from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.app import create_app
@@ -52,12 +59,28 @@ class Shop:
     near: tuple[int, ...] = (3, 1, 0, 7, 6)
     popular: tuple[int, ...] = (5, 4, 9, 8)
 
-    def publish(self, bundle_id: str = "bundle-1", items: list[Item] | None = None) -> None:
+    def publish(
+        self, bundle_id: str = "bundle-1", items: list[Item] | None = None, **origin
+    ) -> None:
         key = SigningKey.load_or_make(self.home.keys)
         models = {"near": Fixed(items=self.near), "popular": FixedForAll(items=self.popular)}
         bundle = bundle_of(Catalog.of(items or ITEMS), models)
-        write(replace(bundle, bundle_id=bundle_id), self.home.bundles, key, table=TABLE)
+        write(
+            replace(bundle, bundle_id=bundle_id, origin=origin), self.home.bundles, key, table=TABLE
+        )
         publish(self.home.bundles, bundle_id, key)
+
+    def write_histories(self, version: str, *events: Event, record_seq: int = 0) -> None:
+        """Histories on disk of one person, as a build leaves them."""
+        folder = self.home.histories / version
+        folder.mkdir(parents=True)
+        item_ids = IdMap.of(list(dict.fromkeys(event.item_id for event in events)))
+        own = History.of([(item_ids.find(event.item_id), event) for event in events])
+        people = People(IdMap.of(["user-5001"]), item_ids, Histories.of([own]))
+        save(flat(people, "people"), folder)
+        about = {"record_seq": record_seq, "lake_version": 1, "events": len(events)}
+        (folder / ABOUT).write_text(json.dumps(about))
+        write_atomic(self.home.histories / POINTER, version.encode())
 
     def service(self, **settings) -> Service:
         record = Record.open(self.home.record_path)

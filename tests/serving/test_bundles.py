@@ -133,3 +133,27 @@ def test_a_new_bundle_learns_at_once_what_was_switched_off_before(shop, record, 
     watcher.look()
     assert in_use(watcher) == "bundle-2"
     assert not watcher.current.bundle.catalog.on_sale[3]
+
+
+def test_what_the_record_said_before_the_bundle_was_made_is_not_read_again(shop, record, watcher):
+    record.put_items([item(3, available=False)], at=NOW)
+    shop.publish(item_version=record.item_version())
+    watcher.look()
+    assert watcher.current.bundle.catalog.on_sale.all()
+    record.put_items([item(4, available=False)], at=NOW)
+    watcher.look()
+    assert watcher.current.bundle.catalog.on_sale.tolist() == [n != 4 for n in range(10)]
+
+
+def test_new_histories_are_followed_and_damaged_ones_are_not(shop, watcher, caplog):
+    shop.publish()
+    watcher.look()
+    assert watcher.current.past is None
+    shop.write_histories("v1", record_seq=5)
+    watcher.look()
+    assert watcher.current.record_seq == 5
+    shop.write_histories("v2", record_seq=9)
+    (shop.home.histories / "v2" / "about.json").write_text("{")
+    watcher.look()
+    assert watcher.current.record_seq == 5
+    assert "refused histories" in caplog.text

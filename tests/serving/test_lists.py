@@ -8,8 +8,9 @@ import pytest
 
 from data.record import Record
 from recsys.errors import StoreUnavailable
+from recsys.events import EventType
 from recsys.recommend import Request
-from tests.planted import item
+from tests.planted import NOW, event, item
 from tests.serving.conftest import ITEMS
 
 FIELDS = [
@@ -104,6 +105,22 @@ def test_an_event_changes_the_next_list_and_it_says_why(shop, client):
     assert after["personalised"]
     assert ids(after) != ids(before)
     assert "looked at 标题2" in {one["reason"] for one in after["items"]}
+
+
+def test_what_was_imported_and_what_came_since_make_one_history(shop):
+    shop.publish()
+    ordered = event("item-1003", EventType.ORDER, at=NOW - timedelta(days=400))
+    shop.write_histories("v1", ordered, event("item-9999"), record_seq=1)
+    with shop.client() as client:
+        client.post("/v1/events", json={"events": [shop.body(1, item_id="item-1001")]})
+        assert "bought 标题3" in {one["reason"] for one in ask(client)["items"]}
+        client.post("/v1/events", json={"events": [shop.body(2, item_id="item-1002")]})
+        answer = ask(client)
+    assert "item-1003" not in ids(answer), "a durable bought long ago is shown again"
+    reasons = {one["reason"] for one in answer["items"]}
+    assert "looked at 标题2" in reasons
+    # The first event of the record is in the histories already, as far as they say.
+    assert "looked at 标题1" not in reasons
 
 
 def test_a_guest_without_a_person_is_a_person_of_that_id(shop, client):
