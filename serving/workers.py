@@ -1,6 +1,7 @@
 """Several processes behind one listening socket: started, restarted when they die, stopped."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -69,6 +70,8 @@ class Workers:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
+        # What was loaded so far stays for good: workers share it, and no collection walks it again.
+        gc.freeze()
         # Its other end is closed when the parent is gone, however it went; then workers stop.
         alive, held = os.pipe()
         for _ in range(self.n):
