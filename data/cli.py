@@ -73,5 +73,7 @@ def _tell(console: Console, report: ImportReport) -> None:
         "changed",
         highlight=False,
     )
+    if report.silent:
+        console.print(f"no line says anything about: {', '.join(report.silent)}", highlight=False)
     for path in report.quarantines:
         console.print(f"bad lines: {path}", highlight=False, soft_wrap=True)

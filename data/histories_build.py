@@ -78,7 +78,7 @@ def build_histories(
 def are_fresh(home: Home) -> bool:
     """Whether the histories hold exactly what the lake holds."""
     past = Past.open(home.histories)
-    return past is not None and past.lake_version == Lake(home.lake).manifest().version
+    return past is not None and past.lake_version == Lake(home.lake).manifest().events_version
 
 
 def _silent(done: int, total: int) -> None:
@@ -110,7 +110,7 @@ def _write(lake: Lake, manifest: Manifest, folder: Path, progress: Progress) -> 
         done += n_rows
         progress(done, manifest.rows)
     writing.close()
-    about = {"record_seq": manifest.record_seq, "lake_version": manifest.version}
+    about = {"record_seq": manifest.record_seq, "lake_version": manifest.events_version}
     (folder / ABOUT).write_text(json.dumps(about | {"events": writing.n_events}))
 
 

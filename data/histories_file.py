@@ -37,7 +37,7 @@ class Past:
     record_seq
         Events of the record up to this number are inside; the record holds what came after.
     lake_version
-        The lake's version this was built from.
+        The version in which the lake last got events, when this was built.
     """
 
     people: People

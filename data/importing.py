@@ -5,7 +5,7 @@ had never been killed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -53,6 +53,8 @@ class ImportReport:
         Files that were here before and were left alone.
     quarantines
         Files that tell the bad lines.
+    silent
+        Columns the mapping reads that said nothing in any line: perhaps a name is misspelt.
     """
 
     read: int = 0
@@ -63,6 +65,7 @@ class ImportReport:
     items: int = 0
     already: tuple[str, ...] = ()
     quarantines: tuple[Path, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 def run_import(
@@ -133,6 +136,7 @@ class _Import:
     now: datetime
     met: Met = field(default_factory=Met)
     bare: list[pl.DataFrame] = field(default_factory=list)
+    spoke: set[str] = field(default_factory=set)
 
     def run(self, files: Sequence[Path], max_bad: float) -> ImportReport:
         known = {one.import_id for one in self.draft.manifest.imports}
@@ -154,7 +158,15 @@ class _Import:
             quarantines += [quarantine.path] if quarantine.n_lines else []
         self._judge(done, quarantines, max_bad)
         n_items = self._publish(fresh, done)
-        return _report(done, n_items, tuple(already), tuple(quarantines))
+        silent = sorted(self.mapping.read() - self.spoke) if done else []
+        report = _summed(done)
+        return replace(
+            report,
+            items=n_items,
+            already=tuple(already),
+            quarantines=tuple(quarantines),
+            silent=tuple(silent),
+        )
 
     def _events(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
         """Events of a file, written to the lake and not yet visible."""
@@ -180,13 +192,20 @@ class _Import:
         of_lists = any(behaviour.each for behaviour in self.mapping.behaviours)
         rows = ROWS_OF_LISTS_A_BATCH if of_lists else ROWS_A_BATCH
         for batch in read(file, self.mapping, rows=rows):
+            self._hear(batch.rows)
             yield batch, take_events(batch.rows, self.mapping, latest_at=self.now + AHEAD)
+
+    def _hear(self, rows: pl.DataFrame) -> None:
+        for column in rows.iter_columns():
+            if column.name not in self.spoke and _says_something(column):
+                self.spoke.add(column.name)
 
     def _items(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
         """Items of a file, only looked at: they are read again when all is known to be good."""
         lines, total = _Lines(), n_rows(file, self.mapping)
         self.progress("reading", 0, total)
         for batch in read(file, self.mapping, rows=ROWS_A_BATCH):
+            self._hear(batch.rows)
             taken = take_items(batch.rows, self.mapping)
             quarantine.add(pl.concat([batch.bad, taken.bad]))
             lines.count(taken.read + batch.bad.height, taken.skipped)
@@ -256,16 +275,16 @@ class _Lines:
         self.skipped += skipped
 
 
-def _report(
-    done: list[Imported], n_items: int, already: tuple[str, ...], quarantines: tuple[Path, ...]
-) -> ImportReport:
+def _says_something(column: pl.Series) -> bool:
+    said = column.drop_nulls()
+    return len(said) > 0 and not (column.dtype == pl.String and (said == "").all())
+
+
+def _summed(done: list[Imported]) -> ImportReport:
     return ImportReport(
         read=sum(one.read for one in done),
         loaded=sum(one.loaded for one in done),
         quarantined=sum(one.quarantined for one in done),
         skipped=sum(one.skipped for one in done),
         events=sum(one.events for one in done),
-        items=n_items,
-        already=already,
-        quarantines=quarantines,
     )

@@ -16,7 +16,7 @@ import orjson
 import polars as pl
 
 from data.ahead import ahead
-from data.lake_tables import conformed, events_table, items_of, items_table, keyed
+from data.lake_tables import EVENT_COLUMNS, conformed, events_table, items_of, items_table, keyed
 from data.record import Record
 from data.runs import NO_DAY, Runs
 from recsys.catalog import Item
@@ -77,11 +77,14 @@ class Manifest:
     ----------
     version
         Counts the changes.
+    events_version
+        The version in which events last came in.
     record_seq
         Events of the record up to this number are in the lake.
     """
 
     version: int = 0
+    events_version: int = 0
     record_seq: int = 0
     parts: tuple[Part, ...] = ()
     imports: tuple[Imported, ...] = ()
@@ -139,8 +142,10 @@ class Draft:
         for folder in {(self.lake.folder / part.path).parent for part in self.parts}:
             fsync_folder(folder)
         before = self.manifest
+        brings_events = bool(self.parts) or record_seq is not None
         after = Manifest(
             version=before.version + 1,
+            events_version=before.version + 1 if brings_events else before.events_version,
             record_seq=before.record_seq if record_seq is None else record_seq,
             parts=(*before.parts, *self.parts),
             imports=(*before.imports, *imports),
@@ -178,10 +183,12 @@ class Lake:
     def scan(self, manifest: Manifest) -> pl.LazyFrame:
         """All events, undated first, then by day, then in the order they were brought in.
 
-        `lake_tables.EVENT_COLUMNS` says what the columns are.
+        `lake_tables.EVENT_COLUMNS` says what the columns are; a part's file lacks those in which
+        none of its events says anything.
         """
         parts = sorted(manifest.parts, key=lambda part: part.day or "")
-        return pl.scan_parquet([self.folder / part.path for part in parts], glob=False)
+        paths = [self.folder / part.path for part in parts]
+        return pl.scan_parquet(paths, glob=False, schema=EVENT_COLUMNS, missing_columns="insert")
 
     @contextmanager
     def writing(self) -> Iterator[Draft]:

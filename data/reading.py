@@ -170,7 +170,6 @@ def _lines(path: Path, rows: int) -> Iterator[pl.Series]:
 
 def _jsonl(path: Path, mapping: Mapping, rows: int) -> Iterator[Batch]:
     names = sorted(mapping.read())
-    seen: set[str] = set()
     first = 1
     for lines in _lines(path, rows):
         numbers: list[int] = []
@@ -186,14 +185,11 @@ def _jsonl(path: Path, mapping: Mapping, rows: int) -> Iterator[Batch]:
             numbers.append(number)
             for name in names:
                 columns[name].append(_said(found.get(name)))
-        seen |= {name for name in names if any(one is not None for one in columns[name])}
         series = [_json_column(name, values) for name, values in columns.items()]
         yield Batch(
             pl.DataFrame([pl.Series(LINE, numbers, dtype=pl.Int64), *series]), bad_lines(bad)
         )
         first += len(lines)
-    if seen and set(names) - seen:
-        raise ConfigError(f"{path.name} has no line with {', '.join(sorted(set(names) - seen))}")
 
 
 def _object(line: str) -> dict[str, Any] | str:

@@ -40,6 +40,12 @@ def test_too_many_bad_lines_end_with_exit_code_3(tmp_path, mapping):
     assert len(past_of(tmp_path).histories.events) == 1
 
 
+def test_a_column_without_a_word_is_named(tmp_path, mapping):
+    log = csv_of(tmp_path / "log.csv", [line(3)])
+    told = dapei(mapping, log, "--home", tmp_path / "home")
+    assert "no line says anything about: seconds" in told.stdout
+
+
 def test_a_wrong_mapping_ends_with_one_line(tmp_path):
     wrong = dapei(mapping_of(tmp_path, LOG + "x = 1"), tmp_path / "log.csv", "--home", tmp_path)
     assert wrong.returncode == 1

@@ -228,6 +228,23 @@ def test_a_mapping_of_items_puts_them_into_the_record(tmp_path):
     assert told(tmp_path)[0]["reason"] == "item_id is missing, got nothing; allowed: a value"
 
 
+def test_a_catalogue_leaves_the_histories_as_they_are(tmp_path):
+    bring(tmp_path, LOG, log_of(tmp_path / "log.csv", 20))
+    text = 'name = "g"\nof = "items"\n[fields]\nitem_id = "id"\nkind = { constant = "video" }\n'
+    goods = tmp_path / "goods.csv"
+    goods.write_text("id\nitem-1001\n")
+    bring(tmp_path, text, goods)
+    versions = (tmp_path / "home" / "histories").glob("v*")
+    assert [path.name for path in versions] == ["v00000001"]
+
+
+def test_columns_that_say_nothing_are_named(tmp_path):
+    text = LOG.replace('play_s = "seconds"', 'play_s = "seconds"\norder_id = "odrer"')
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({"user": "u", "item": "i", "act": "watch", "ms": START_MS}))
+    assert bring(tmp_path, text, log).silent == ("odrer", "seconds")
+
+
 def test_a_bad_catalogue_changes_no_item(tmp_path):
     text = 'name = "g"\nof = "items"\n[fields]\nitem_id = "id"\nkind = { constant = "video" }\n'
     goods = tmp_path / "goods.csv"

@@ -9,7 +9,8 @@ from tests.imported import LOG, mapping_of
 EVENTS = 'name = "log"\nof = "events"\n'
 TIMED = EVENTS + '[fields]\nuser_id = "u"\nitem_id = "i"\ntype = { constant = "view" }\nat = '
 UNDATED = (
-    EVENTS + 'undated = true\n[fields]\nuser_id = "u"\nitem_id = "i"\ntype = { constant = "view" }\n'
+    EVENTS
+    + 'undated = true\n[fields]\nuser_id = "u"\nitem_id = "i"\ntype = { constant = "view" }\n'
 )
 ITEMS = 'name = "goods"\nof = "items"\n[fields]\nitem_id = "i"\nkind = { constant = "product" }\n'
 
@@ -39,7 +40,10 @@ def test_columns_of_conditions_and_lists_are_read_too(tmp_path):
         (EVENTS + "[fields]", "user_id is missing; events need it"),
         (ITEMS.replace("kind", "title"), "kind is missing; items need it"),
         (EVENTS + "[fields]\nprice = 'x'", "fields.price is unknown; allowed: amount_minor, at"),
-        (TIMED + '{ column = "t", unit = "h" }', "fields.at.unit is wrong, got 'h'; allowed: ms, s"),
+        (
+            TIMED + '{ column = "t", unit = "h" }',
+            "fields.at.unit is wrong, got 'h'; allowed: ms, s",
+        ),
         (TIMED + '{ column = "t", zone = "X/Y" }', "fields.at.zone is wrong, got 'X/Y'"),
         (TIMED + '{ column = "t", format = "day" }', "fields.at.format is wrong, got 'day'"),
         (TIMED + '{ column = "t", unit = "s", format = "%Y" }', "allowed: one of them"),
@@ -70,8 +74,14 @@ def test_columns_of_conditions_and_lists_are_read_too(tmp_path):
         (UNDATED + '[file]\nformat = "xls"', "file.format is wrong, got 'xls'; allowed: csv"),
         (UNDATED + '[file]\nseparator = "ab"', "file.separator is wrong, got 'ab'"),
         (UNDATED + '[file]\nheader = "u"', "file.header is wrong, got 'u'"),
-        (ITEMS + "[[behaviours]]", "behaviours is wrong, got 1; allowed: one or more, in a mapping"),
-        (ITEMS + "durable = { column = 'd', values = { y = 'yes' } }", "allowed: a value of type b"),
+        (
+            ITEMS + "[[behaviours]]",
+            "behaviours is wrong, got 1; allowed: one or more, in a mapping",
+        ),
+        (
+            ITEMS + "durable = { column = 'd', values = { y = 'yes' } }",
+            "allowed: a value of type b",
+        ),
         (ITEMS + "attributes = 3", "fields.attributes is wrong, got 3"),
     ],
 )

@@ -41,7 +41,9 @@ def test_a_condition_knows_its_columns():
     assert condition("a == 1 and `b c` == 'x'", "where").columns() == {"a", "b c"}
 
 
-@pytest.mark.parametrize("text", ["", "user", "user <", "user ~ 3", "a == 1 or b == 2", "a == b", 3])
+@pytest.mark.parametrize(
+    "text", ["", "user", "user <", "user ~ 3", "a == 1 or b == 2", "a == b", 3]
+)
 def test_what_is_no_condition_is_refused_with_its_place(text):
     with pytest.raises(ConfigError, match=r"m.toml: where is no condition, got"):
         condition(text, "m.toml: where")
