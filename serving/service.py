@@ -163,13 +163,12 @@ class Service:
             if outcome is Outcome.CONFLICT
         ]
         rejected.sort(key=lambda one: one.index)
-        await self._set_aside(
-            [quarantine_row(bodies[one.index], one) for one in rejected], received_at
-        )
+        await self.set_aside([quarantine_row(bodies[one.index], one) for one in rejected])
         return Receipt(
             outcomes.count(Outcome.ACCEPTED), outcomes.count(Outcome.DUPLICATE), rejected
         )
 
-    async def _set_aside(self, rows: list[tuple[bytes, str, str]], at: datetime) -> None:
+    async def set_aside(self, rows: list[tuple[bytes, str, str]]) -> None:
+        """Keep what was refused (as it came, error, detail), for an operator to look at."""
         if rows:
-            await asyncio.to_thread(self.record.quarantine, rows, at=at)
+            await asyncio.to_thread(self.record.quarantine, rows, at=self.now())

@@ -6,7 +6,9 @@ from http import HTTPStatus
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from recsys.errors import InvalidInput
 from serving.bodies import parsed, read
+from serving.intake import QUARANTINE_BYTES
 from serving.schemas import BatchBody
 from serving.service import Service
 
@@ -17,7 +19,12 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/v1/events")
     async def take_events(request: Request) -> Response:
-        batch = parsed(await read(request), BatchBody)
+        raw = await read(request)
+        try:
+            batch = parsed(raw, BatchBody)
+        except InvalidInput as error:
+            await service.set_aside([(raw[:QUARANTINE_BYTES], error.code, str(error))])
+            raise
         receipt = await service.take(batch.events)
         return Response(
             orjson.dumps(asdict(receipt)), HTTPStatus.ACCEPTED, media_type="application/json"

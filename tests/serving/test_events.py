@@ -101,6 +101,18 @@ def test_a_thousand_are_taken(shop):
         assert send(client, *(shop.body(n) for n in range(1_000)))["accepted"] == 1_000
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_body_that_is_no_json_is_refused_and_set_aside_with_its_reason(shop, kept, number):
+    body = f'{{"events":[{{"at":{number}}}]}}'.encode()
+    with shop.client() as client:
+        answer = client.post(
+            "/v1/events", content=body, headers={"content-type": "application/json"}
+        )
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed_body")
+    (row,) = kept()[1]
+    assert (row.raw, row.error, row.detail) == (body, "malformed_body", answer.json()["detail"])
+
+
 @pytest.mark.parametrize("body", [{}, {"events": {}}, {"events": None}, {"events": [], "x": 1}, []])
 def test_a_body_of_another_shape_is_refused(shop, body):
     with shop.client() as client:
