@@ -148,9 +148,17 @@ def _known(name: str, origin: Origin, raw: _Raw, words: dict[str, Any]) -> Colum
     else:
         table = {one: words[str(ours).lower()] for one, ours in origin.values.items()}
         asked = said
-    value = asked.replace_strict(table, default=None)
+    value = _looked_up(asked, table)
     reason = sentence(f"{name} is unknown, got {{}}; allowed: {', '.join(table)}", said)
     return Column(value, said, (Fault(value.is_null() & said.is_not_null(), reason),))
+
+
+def _looked_up(asked: pl.Expr, table: dict[str, Any]) -> pl.Expr:
+    """What the table says; a few comparisons are several times faster than a join with it."""
+    value = pl.lit(None)
+    for word, meant in table.items():
+        value = pl.when(asked == word).then(pl.lit(meant)).otherwise(value)
+    return value
 
 
 def _text(name: str, origin: Origin, schema: pl.Schema) -> Column:
