@@ -15,11 +15,17 @@ from recsys.errors import RecsysError, TooManyBadRows
 # Sub-command → the module of its typer app, and the line that `dapei --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("data.cli", "Bring a catalogue or events in; bad lines go to a quarantine file."),
-    "train": ("training.cli", "Learn a bundle from the lake, evaluate it, publish it."),
-    "evaluate": ("training.cli", "Measure lists on a time split or on held-out events."),
-    "cycle": ("training.cli", "Record to lake to histories to bundle, once or every so often."),
+    "train": ("training.cli", "Learn a bundle from the lake, evaluated on a split by time."),
+    "evaluate": (
+        "training.cli",
+        "Measure lists against popularity and chance, on a split by time or on held-out events.",
+    ),
+    "cycle": (
+        "training.cli",
+        "Record to lake to histories, then learn, evaluate, and publish if the gate lets it.",
+    ),
     "bundles": ("training.cli", "List, show, publish or roll back bundles."),
-    "serve": ("serving.cli", "Answer lists and take events in over HTTP."),
+    "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
     "bench": ("serving.cli", "Measure what the README claims."),
 }
 

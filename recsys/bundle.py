@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import numpy as np
 import orjson
 
 from recsys import arrays as array_files
