@@ -50,11 +50,18 @@ def train(
 ) -> Trained:
     """Learn from the lake, write a bundle, and publish it unless its figures speak against it."""
     key = SigningKey.load_or_make(home.keys)
+    # Asked before the data are read: what changes in between is taken over twice, never missed.
+    basis = made_of(home, config)
+    origin = {
+        "code_version": version("dapei"),
+        "made_of": basis,
+        "item_version": basis["item_version"] or 0,
+    }
     made = release(
         load(home),
         config,
         created_at=now,
-        origin={"code_version": version("dapei"), "made_of": made_of(home, config)},
+        origin=origin,
         is_evaluated=is_evaluated,
         progress=progress,
     )

@@ -40,8 +40,8 @@ class TagProfile:
         For each tag its items of each kind.
     """
 
-    n_postings: int = 300
-    n_tags: int = 20
+    n_postings: int = 100
+    n_tags: int = 12
     boost: float = 0.75
 
     vectors_: ScoredLists = field(init=False, repr=False)
