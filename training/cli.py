@@ -121,7 +121,7 @@ PerPairOption = Annotated[
     "95 % interval. A split by time learns from the past only; with --test everything in the home "
     "is learned from."
 )
-def evaluate(  # noqa: PLR0913 — a command's parameters are its options
+def evaluate(
     home: HomeOption,
     config: ConfigOption = None,
     test: TestOption = None,
