@@ -5,7 +5,8 @@ had never been killed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -24,8 +25,10 @@ from data.mapping_events import Taken, take_events
 from data.mapping_fields import Mapping
 from data.mapping_read import load_mapping
 from data.quarantine import Quarantine
-from data.reading import LINE, Batch, n_rows, read
+from data.reading import LINE, Batch, n_rows
+from data.reading import read as read_batches
 from data.record import Record
+from data.runs import Runs
 from recsys.catalog import Item, Kind
 from recsys.errors import ConfigError, TooManyBadRows
 
@@ -104,11 +107,14 @@ def run_import(
         with Lake(home.lake).writing() as draft:
             job = _Import(mapping, home, record, draft, say, now)
             report = job.run(files, max_bad)
-        Lake(home.lake).write_items(record)
+        # Items keep one core busy, events the other.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            snapshot = beside.submit(Lake(home.lake).write_items, record)
+            if not are_fresh(home):
+                build_histories(home, progress=lambda done, total: say("histories", done, total))
+            snapshot.result()
     finally:
         record.close()
-    if not are_fresh(home):
-        build_histories(home, progress=lambda done, total: say("histories", done, total))
     return report
 
 
@@ -140,58 +146,48 @@ class _Import:
 
     def run(self, files: Sequence[Path], max_bad: float) -> ImportReport:
         known = {one.import_id for one in self.draft.manifest.imports}
-        done: list[Imported] = []
+        read: list[_Read] = []
         already: list[str] = []
-        fresh: list[Path] = []
-        quarantines: list[Path] = []
         for file in files:
             identity = import_id(self.mapping, file)
             if identity in known:
                 already.append(file.name)
                 continue
             known.add(identity)
-            fresh.append(file)
             quarantine = Quarantine(self.home.quarantine / f"{identity}.jsonl", file.name)
-            take = self._events if self.mapping.of == "events" else self._items
             with quarantine:
-                done.append(take(file, identity, quarantine))
-            quarantines += [quarantine.path] if quarantine.n_lines else []
-        self._judge(done, quarantines, max_bad)
-        n_items = self._publish(fresh, done)
-        silent = sorted(self.mapping.read() - self.spoke) if done else []
-        report = _summed(done)
-        return replace(
-            report,
-            items=n_items,
-            already=tuple(already),
-            quarantines=tuple(quarantines),
-            silent=tuple(silent),
-        )
+                read.append(self._read(file, identity, quarantine))
+        self._judge(read, max_bad)
+        n_items = self._publish(read) if read else 0
+        silent = sorted(self.mapping.read() - self.spoke) if read else []
+        return _report(read, items=n_items, already=tuple(already), silent=tuple(silent))
 
-    def _events(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
-        """Events of a file, written to the lake and not yet visible."""
-        runs, n_events, lines = self.draft.runs(), 0, _Lines()
+    def _read(self, file: Path, identity: str, quarantine: Quarantine) -> "_Read":
+        """Everything that can be known before anything is published."""
+        read = _Read(file, identity, quarantine, self.draft.runs())
         total = n_rows(file, self.mapping)
         self.progress("reading", 0, total)
-        for batch, taken in ahead(self._taken(file)):
-            quarantine.add(pl.concat([batch.bad, taken.bad]))
+        take = self._events if self.mapping.of == "events" else self._items
+        for n_lines, n_skipped in take(read):
+            read.n_lines += n_lines
+            read.n_skipped += n_skipped
+            self.progress("reading", read.n_lines, total)
+        return read
+
+    def _events(self, read: "_Read") -> Iterator[tuple[int, int]]:
+        """Put a file's events aside for sorting; yields lines and skipped lines."""
+        for batch, taken in ahead(self._taken(read.file)):
+            read.quarantine.add(pl.concat([batch.bad, taken.bad]))
             events = with_keys(taken.events.drop(LINE), source=self.mapping.name)
             self._meet(events)
-            runs.add(events.drop("item", "kind", strict=False))
-            n_events += events.height
-            lines.count(taken.read + batch.bad.height, taken.skipped)
-            self.progress("reading", lines.read, total)
-        written = 0
-        self.progress("sorting", 0, n_events)
-        for n_rows_more in self.draft.add(runs):
-            written += n_rows_more
-            self.progress("sorting", written, n_events)
-        return self._imported(file, identity, lines, quarantine.n_lines, n_events)
+            read.runs.add(events.drop("item", "kind", strict=False))
+            read.n_events += events.height
+            yield taken.read + batch.bad.height, taken.skipped
 
     def _taken(self, file: Path) -> Iterator[tuple[Batch, Taken]]:
         of_lists = any(behaviour.each for behaviour in self.mapping.behaviours)
         rows = ROWS_OF_LISTS_A_BATCH if of_lists else ROWS_A_BATCH
-        for batch in read(file, self.mapping, rows=rows):
+        for batch in read_batches(file, self.mapping, rows=rows):
             self._hear(batch.rows)
             yield batch, take_events(batch.rows, self.mapping, latest_at=self.now + AHEAD)
 
@@ -200,17 +196,13 @@ class _Import:
             if column.name not in self.spoke and _says_something(column):
                 self.spoke.add(column.name)
 
-    def _items(self, file: Path, identity: str, quarantine: Quarantine) -> Imported:
-        """Items of a file, only looked at: they are read again when all is known to be good."""
-        lines, total = _Lines(), n_rows(file, self.mapping)
-        self.progress("reading", 0, total)
-        for batch in read(file, self.mapping, rows=ROWS_A_BATCH):
+    def _items(self, read: "_Read") -> Iterator[tuple[int, int]]:
+        """Only look at a file's items: they are read again when all is known to be good."""
+        for batch in read_batches(read.file, self.mapping, rows=ROWS_A_BATCH):
             self._hear(batch.rows)
             taken = take_items(batch.rows, self.mapping)
-            quarantine.add(pl.concat([batch.bad, taken.bad]))
-            lines.count(taken.read + batch.bad.height, taken.skipped)
-            self.progress("reading", lines.read, total)
-        return self._imported(file, identity, lines, quarantine.n_lines, 0)
+            read.quarantine.add(pl.concat([batch.bad, taken.bad]))
+            yield taken.read + batch.bad.height, taken.skipped
 
     def _meet(self, events: pl.DataFrame) -> None:
         """Remember the items of events, for those that no catalogue names."""
@@ -218,42 +210,40 @@ class _Import:
             _, fresh = self.met.meet(events["item"].to_numpy())
             self.bare.append(events[fresh].select("item_id", "kind"))
 
-    def _imported(
-        self, file: Path, identity: str, lines: "_Lines", n_bad: int, n_events: int
-    ) -> Imported:
-        return Imported(
-            import_id=identity,
-            mapping=self.mapping.name,
-            file=file.name,
-            read=lines.read,
-            loaded=lines.read - lines.skipped - n_bad,
-            quarantined=n_bad,
-            skipped=lines.skipped,
-            events=n_events,
-        )
-
-    def _judge(self, done: list[Imported], quarantines: list[Path], max_bad: float) -> None:
-        n_read, n_bad = sum(one.read for one in done), sum(one.quarantined for one in done)
-        if n_bad > max_bad * n_read:
+    def _judge(self, read: list["_Read"], max_bad: float) -> None:
+        n_lines, n_bad = sum(one.n_lines for one in read), sum(one.n_bad for one in read)
+        if n_bad > max_bad * n_lines:
+            told = ", ".join(str(one.quarantine.path) for one in read if one.n_bad)
             raise TooManyBadRows(
-                f"{n_bad} of {n_read} lines are bad; allowed: {max_bad:.2%}; nothing was "
-                f"published; see {', '.join(map(str, quarantines))}"
+                f"{n_bad} of {n_lines} lines are bad; allowed: {max_bad:.2%}; nothing was "
+                f"published; see {told}"
             )
 
-    def _publish(self, files: list[Path], done: list[Imported]) -> int:
+    def _publish(self, read: list["_Read"]) -> int:
         """Items first: they may be put twice, events may not."""
-        if not done:
-            return 0
-        if self.mapping.of == "items":
-            n_items = self.record.put_items(self._items_of(files), at=self.now)
-        else:
-            n_items = self.record.add_missing_items(self._bare_items(), at=self.now)
-        self.draft.commit(imports=tuple(done))
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            items = beside.submit(self._put_items, [one.file for one in read])
+            self._sort(read)
+            n_items = items.result()
+        self.draft.commit(imports=tuple(one.imported(self.mapping) for one in read))
         return n_items
+
+    def _sort(self, read: list["_Read"]) -> None:
+        n_events, written = sum(one.n_events for one in read), 0
+        self.progress("sorting", 0, n_events)
+        for one in read:
+            for n_more in self.draft.add(one.runs):
+                written += n_more
+                self.progress("sorting", written, n_events)
+
+    def _put_items(self, files: list[Path]) -> int:
+        if self.mapping.of == "items":
+            return self.record.put_items(self._items_of(files), at=self.now)
+        return self.record.add_missing_items(self._bare_items(), at=self.now)
 
     def _items_of(self, files: list[Path]) -> Iterator[Item]:
         for file in files:
-            for batch in read(file, self.mapping, rows=ROWS_A_BATCH):
+            for batch in read_batches(file, self.mapping, rows=ROWS_A_BATCH):
                 yield from take_items(batch.rows, self.mapping).items
 
     def _bare_items(self) -> Iterator[Item]:
@@ -263,16 +253,34 @@ class _Import:
 
 
 @dataclass(slots=True)
-class _Lines:
-    """Lines counted while a file is read."""
+class _Read:
+    """One file that was read and is not published yet."""
 
-    read: int = 0
-    skipped: int = 0
+    file: Path
+    import_id: str
+    quarantine: Quarantine
+    runs: Runs
+    n_lines: int = 0
+    n_skipped: int = 0
+    n_events: int = 0
 
-    def count(self, read: int, skipped: int) -> None:
-        """Add a batch."""
-        self.read += read
-        self.skipped += skipped
+    @property
+    def n_bad(self) -> int:
+        """Lines that broke the contract."""
+        return self.quarantine.n_lines
+
+    def imported(self, mapping: Mapping) -> Imported:
+        """How the manifest remembers it."""
+        return Imported(
+            import_id=self.import_id,
+            mapping=mapping.name,
+            file=self.file.name,
+            read=self.n_lines,
+            loaded=self.n_lines - self.n_skipped - self.n_bad,
+            quarantined=self.n_bad,
+            skipped=self.n_skipped,
+            events=self.n_events,
+        )
 
 
 def _says_something(column: pl.Series) -> bool:
@@ -280,11 +288,19 @@ def _says_something(column: pl.Series) -> bool:
     return len(said) > 0 and not (column.dtype == pl.String and (said == "").all())
 
 
-def _summed(done: list[Imported]) -> ImportReport:
+def _report(
+    read: list[_Read], *, items: int, already: tuple[str, ...], silent: tuple[str, ...]
+) -> ImportReport:
+    n_lines, n_bad = sum(one.n_lines for one in read), sum(one.n_bad for one in read)
+    n_skipped = sum(one.n_skipped for one in read)
     return ImportReport(
-        read=sum(one.read for one in done),
-        loaded=sum(one.loaded for one in done),
-        quarantined=sum(one.quarantined for one in done),
-        skipped=sum(one.skipped for one in done),
-        events=sum(one.events for one in done),
+        read=n_lines,
+        loaded=n_lines - n_skipped - n_bad,
+        quarantined=n_bad,
+        skipped=n_skipped,
+        events=sum(one.n_events for one in read),
+        items=items,
+        already=already,
+        quarantines=tuple(one.quarantine.path for one in read if one.n_bad),
+        silent=silent,
     )

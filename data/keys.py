@@ -35,7 +35,7 @@ def mixed(values: Keys) -> Keys:
 
 def text_keys(texts: pl.Series) -> Keys:
     """The key of each text, shape (n,); a null is the empty text."""
-    texts = texts.fill_null("")
+    texts = texts.fill_null("") if texts.null_count() else texts
     blocks = [_block_keys(texts.slice(at, _BLOCK)) for at in range(0, len(texts), _BLOCK)]
     return np.concatenate([np.empty(0, dtype=np.uint64), *blocks])
 

@@ -24,7 +24,8 @@ from recsys.errors import StoreUnavailable
 from recsys.files import fsync_folder, locked, write_atomic
 
 MANIFEST, ITEMS, EVENTS, WORK = "manifest.json", "items.parquet", "events", "work"
-ROWS_A_GROUP = 100_000
+# Histories are built by ranges of persons; the smaller the groups, the less is read twice.
+ROWS_A_GROUP = 32_768
 _VERSION_KEY = "dapei_item_version"
 
 
