@@ -96,9 +96,16 @@ class History:
 
     def of_types(self, *types: EventType) -> "History":
         """Only the events of these types."""
+        return self.take(self._is_of(types))
+
+    def items_of(self, *types: EventType) -> NDArray[np.int32]:
+        """The items of the events of these types."""
+        return self.item[self._is_of(types)]
+
+    def _is_of(self, types: tuple[EventType, ...]) -> Mask:
         wanted = np.zeros(len(EventType), dtype=np.bool_)
         wanted[list(types)] = True
-        return self.take(wanted[self.type])
+        return wanted[self.type]
 
     def undone(self, as_of_ms: int) -> Mask:
         """Which orders of this one person a refund up to `as_of_ms` took back.

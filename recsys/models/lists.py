@@ -16,6 +16,9 @@ from recsys.ids import Ints
 from recsys.interactions import Row, Rows
 from recsys.models.base import Ranking, Scores
 
+# Distinct last bits by which entries are sieved.
+SIEVE = 4_096
+
 Sparse = csr_array[Any, tuple[int, int]]
 
 
@@ -148,14 +151,20 @@ class ListsByKind:
         if len(items) == 0:
             return strongest
         best = np.zeros(len(items))
-        order = np.argsort(items)
+        place = {int(item): number for number, item in enumerate(items)}
+        # Few of thousands of entries are of the items asked for: their last bits rule most out.
+        has_bits = np.zeros(SIEVE, dtype=np.bool_)
+        has_bits[items % SIEVE] = True
         for lists in self.within(None):
-            listed, values, keys = lists.entries(row.items, row.weights)
-            at = order[np.minimum(np.searchsorted(items[order], listed), len(items) - 1)]
-            for entry in np.flatnonzero(items[at] == listed):
-                if values[entry] > best[at[entry]]:
-                    best[at[entry]] = values[entry]
-                    strongest[at[entry]] = int(row.items[keys[entry]])
+            at, lengths = spans(lists.offsets, row.items)
+            sieved = np.flatnonzero(has_bits[lists.items[at] % SIEVE])
+            key = np.searchsorted(np.cumsum(lengths), sieved, side="right")
+            values = lists.scores[at[sieved]] * row.weights[key]
+            listed = lists.items[at[sieved]].tolist()
+            for item, value, own in zip(listed, values.tolist(), key.tolist(), strict=True):
+                number = place.get(item)
+                if number is not None and value > best[number]:
+                    best[number], strongest[number] = value, int(row.items[own])
         return strongest
 
 

@@ -28,5 +28,5 @@ def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candid
 def seen(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
     """Remove videos the person played, and notes of pictures and text they looked at."""
     history = context.history
-    known = among(candidates.items, history.of_types(*SEEN_TYPES).item)
+    known = among(candidates.items, history.items_of(*SEEN_TYPES))
     return candidates.take(~(known & (catalog.kind[candidates.items] == Kind.VIDEO)))
