@@ -3,8 +3,9 @@
 An event weighs what its type is worth, times how much was watched (plays), halved every half-life.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from recsys.ids import Ints
 from recsys.watching import WatchCurve
 
 Weights = NDArray[np.float32]
+T = TypeVar("T")
 DAY_MS = 86_400_000
 
 
@@ -34,15 +36,31 @@ class Row:
 
     items: Idxs
     weights: Weights
+    _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         """How many items there are."""
         return len(self.items)
 
+    def once(self, key: object, work: Callable[[], T]) -> T:
+        """What `work` gives, worked out once for this row: a list asks each model several times.
+
+        Parameters
+        ----------
+        key
+            What the work is done with, and its name. Not a model, which may learn again, but
+            something learned: it is kept alive here, so that nothing else can be taken for it.
+        """
+        if key not in self._known:
+            self._known[key] = work()
+        found: T = self._known[key]
+        return found
+
     def strongest(self, n: int) -> "Row":
         """The n items of largest absolute weight, ascending; ties go to the later position."""
-        if len(self) <= n:
-            return self
+        return self if len(self) <= n else self.once(n, lambda: self._strongest(n))
+
+    def _strongest(self, n: int) -> "Row":
         kept = np.sort(np.argsort(np.abs(self.weights), kind="stable")[-n:])
         return Row(self.items[kept], self.weights[kept])
 

@@ -115,6 +115,9 @@ class ALS:
 
     def _equation(self, row: Row) -> tuple[Any, Doubles, Doubles]:
         """The person's matrix as a Cholesky factor, their items' factors, and confidences."""
+        return row.once((self.neighbours_, "equation"), lambda: self._factored(row))
+
+    def _factored(self, row: Row) -> tuple[Any, Doubles, Doubles]:
         own = self.item_factors_[row.items].astype(np.float64)
         confidence = self.alpha * row.weights.astype(np.float64)
         matrix = self.ridge_ + (own.T * (np.abs(confidence) - 1)) @ own
@@ -123,6 +126,9 @@ class ALS:
     def folded(self, row: Row) -> Scores:
         """The person's vector, shape (factors,); as the library's `recalculate_user` gives it."""
         check_fitted(self)
+        return row.once((self.neighbours_, "folded"), lambda: self._folded(row))
+
+    def _folded(self, row: Row) -> Scores:
         factor, own, confidence = self._equation(row)
         liked = np.maximum(confidence, 0) @ own
         return np.asarray(cho_solve(factor, liked, check_finite=False), dtype=np.float32)

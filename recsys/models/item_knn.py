@@ -45,7 +45,7 @@ class ItemKNN:
         For each item its neighbours of each kind.
     """
 
-    n_neighbours: int = 200
+    n_neighbours: int = 100
     shrinkage: float = 20.0
     source_damping: float = 0.5
     target_damping: float = 0.5

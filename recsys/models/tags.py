@@ -93,8 +93,11 @@ class TagProfile:
         return found
 
     def _profile(self, row: Row) -> tuple[Idxs, Scores]:
-        row = row.strongest(MAX_KEYS)
-        return self.vectors_.summed(row.items, row.weights)
+        strongest = row.strongest(MAX_KEYS)
+        return row.once(
+            (self.vectors_, "profile"),
+            lambda: self.vectors_.summed(strongest.items, strongest.weights),
+        )
 
     def _scores(self, items: Idxs, tags: Idxs, weights: Scores) -> Scores:
         _, parts, place = self._parts(items, tags, weights)

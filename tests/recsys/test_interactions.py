@@ -142,3 +142,10 @@ def test_one_row_is_the_row_of_all(people):
         alone = taste().row(history, AS_OF_MS)
         np.testing.assert_array_equal(together[person].items, alone.items)
         np.testing.assert_allclose(together[person].weights, alone.weights, rtol=1e-6)
+
+
+def test_work_on_a_row_is_done_once_a_key():
+    row, done = Row(np.array([1], dtype=np.int32), np.ones(1, dtype=np.float32)), []
+    for key in ("a", "a", "b"):
+        assert row.once(key, lambda: done.append(1) or len(done)) == (2 if key == "b" else 1)
+    assert len(done) == 2
