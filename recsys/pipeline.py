@@ -148,15 +148,20 @@ def run(
     models: Mapping[str, Model],
     stages: Mapping[str, Stage],
 ) -> Placed:
-    """Run the pipeline: one race a kind, then the kinds take their seats."""
+    """Run the pipeline; ranks count within a kind, and the kinds take their seats at the end."""
     failed: list[str] = []
-    races = {}
-    for kind in context.kinds:
-        rankings = [_ask(source, context, models, kind, failed) for source in pipeline.sources]
-        candidates = fuse(rankings, [s.weight for s in pipeline.sources], pipeline.fusion_k)
-        for name in pipeline.stages:
-            candidates = stages[name](candidates, context, catalog)
-        races[kind] = candidates.take(np.lexsort((candidates.items, -candidates.scores)))
+    rankings = [
+        tuple(_ask(source, context, models, kind, failed) for kind in context.kinds)
+        for source in pipeline.sources
+    ]
+    candidates = fuse(rankings, [s.weight for s in pipeline.sources], pipeline.fusion_k)
+    for name in pipeline.stages:
+        candidates = stages[name](candidates, context, catalog)
+    order = np.lexsort((candidates.items, -candidates.scores))
+    kinds = catalog.kind[candidates.items[order]]
+    # No more than k of a kind can be seated.
+    seated = {kind: order[np.flatnonzero(kinds == kind)[: context.k]] for kind in context.kinds}
+    races = {kind: candidates.take(chosen) for kind, chosen in seated.items()}
     return Placed(place(races, pipeline.video_share, context.k), tuple(dict.fromkeys(failed)))
 
 
@@ -171,19 +176,26 @@ def _ask(
         return Ranking.none()
 
 
-def fuse(rankings: list[Ranking], weights: list[float], fusion_k: float) -> Candidates:
+def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: float) -> Candidates:
     """Reciprocal-rank fusion (Cormack, Clarke, Büttcher 2009) with a weight a source.
 
     A source's scores have no unit in common with another's; its order has.
+
+    Parameters
+    ----------
+    rankings
+        By source; of one source the rankings hold different items.
     """
-    items = np.concatenate([np.empty(0, dtype=np.int32), *(r.items for r in rankings)])
+    every = [ranking for one in rankings for ranking in one]
+    items = np.concatenate([np.empty(0, dtype=np.int32), *(r.items for r in every)])
     distinct, where = np.unique(items, return_inverse=True)
     parts = np.zeros((len(rankings), len(distinct)))
     start = 0
-    for row, (ranking, weight) in enumerate(zip(rankings, weights, strict=True)):
-        n = len(ranking.items)
-        parts[row, where[start : start + n]] = weight / (fusion_k + 1 + np.arange(n))
-        start += n
+    for row, (one, weight) in enumerate(zip(rankings, weights, strict=True)):
+        for ranking in one:
+            n = len(ranking.items)
+            parts[row, where[start : start + n]] = weight / (fusion_k + 1 + np.arange(n))
+            start += n
     return Candidates(distinct, parts.sum(axis=0), parts)
 
 

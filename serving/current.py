@@ -9,7 +9,7 @@ from data.histories_file import Past
 from recsys.bundle import Bundle
 from recsys.events import Event, EventType
 from recsys.histories import History
-from recsys.ids import IdMap, Ints, Mask
+from recsys.ids import Ints, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +54,10 @@ class Current:
 
     def placed(self, events: list[Event]) -> History:
         """Events with their items' positions; those the bundle does not know are left out."""
-        asked = IdMap.of(list(dict.fromkeys(event.item_id for event in events)))
         # All at once: looking ids up one by one would cost more than reading the events.
-        positions, known = self.bundle.catalog.ids.translate(asked)
-        places = {asked[idx]: int(positions[idx]) for idx in np.flatnonzero(known).tolist()}
-        return History.of(
-            [(places[event.item_id], event) for event in events if event.item_id in places]
-        )
+        positions, known = self.bundle.catalog.ids.look_up([event.item_id for event in events])
+        placed = zip(positions.tolist(), events, strict=True)
+        return History.of([one for one, is_known in zip(placed, known, strict=True) if is_known])
 
 
 def newest(history: History, limit: int) -> History:

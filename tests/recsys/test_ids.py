@@ -30,6 +30,14 @@ def test_find_all_leaves_unknown_out_and_keeps_order():
     assert id_map.find_all(["c", "x", "a"]).tolist() == [2, 0]
 
 
+@given(st.lists(TEXT, unique=True), st.lists(TEXT))
+def test_looking_up_many_agrees_with_find(mine, wanted):
+    id_map = IdMap.of(mine)
+    positions, known = id_map.look_up(wanted)
+    found = [int(p) if k else None for p, k in zip(positions, known, strict=True)]
+    assert found == [id_map.find(one) for one in wanted]
+
+
 @given(st.lists(TEXT, unique=True), st.lists(TEXT, unique=True))
 def test_translate_agrees_with_find(mine, others):
     id_map, other = IdMap.of(mine), IdMap.of(others)

@@ -18,14 +18,20 @@ def race(*items):
 
 
 def test_fusion_is_the_sum_of_reciprocal_ranks():
-    fused = fuse([ranking(7, 3), ranking(3)], [1.0, 2.0], 60)
+    fused = fuse([(ranking(7, 3),), (ranking(3),)], [1.0, 2.0], 60)
     assert fused.items.tolist() == [3, 7]
     assert fused.scores.tolist() == pytest.approx([1 / 62 + 2 / 61, 1 / 61])
     assert fused.parts[:, 0].tolist() == pytest.approx([1 / 62, 2 / 61])
 
 
+def test_ranks_count_within_each_ranking_of_a_source():
+    fused = fuse([(ranking(7, 3), ranking(5))], [1.0], 60)
+    assert fused.items.tolist() == [3, 5, 7]
+    assert fused.scores.tolist() == pytest.approx([1 / 62, 1 / 61, 1 / 61])
+
+
 def test_fusion_of_nothing_is_nothing():
-    assert len(fuse([Ranking.none()], [1.0], 60)) == 0
+    assert len(fuse([(Ranking.none(),)], [1.0], 60)) == 0
 
 
 def test_kinds_take_turns_by_their_share():
