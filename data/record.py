@@ -146,11 +146,16 @@ class Record:
         Newest as they arrived. Events of one moment come in an order that does not depend on that
         of their arrival: by type, so that a refund follows its order, then by their ids' hashes.
         """
+        return self.since(user_id, after_seq=after_seq, limit=limit)[0]
+
+    def since(self, user_id: str, *, after_seq: int, limit: int) -> tuple[list[Event], int]:
+        """The same events, and the number from which on there are none yet of this person."""
         with self._reading() as connection:
             found = newest_of_user(connection, user_id, after_seq=after_seq, limit=limit)
         rows = sorted(((row[0], EventRow._make(row[1:])) for row in found), key=_by_time)
         events = (self._checked(seq, row) for seq, row in rows)
-        return [event for event in events if event is not None]
+        upto_seq = found[0][0] if found else after_seq
+        return [event for event in events if event is not None], upto_seq
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 if there is none."""

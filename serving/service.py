@@ -20,6 +20,7 @@ from serving.answers import encoded
 from serving.bundles import Watcher
 from serving.current import Current, newest, until
 from serving.intake import Rejected, check_batch, quarantine_row
+from serving.remembered import Known, Remembered
 from serving.settings import Settings
 
 # One page of impressions is twenty events; so many of the record's rows are read to find the acts.
@@ -60,6 +61,7 @@ class Service:
     writer: Writer
     watcher: Watcher
     settings: Settings
+    remembered: Remembered
     now: Callable[[], datetime] = utc_now
     list_id: Callable[[], str] = new_list_id
 
@@ -78,6 +80,7 @@ class Service:
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
             watcher=Watcher(home, record),
             settings=settings,
+            remembered=Remembered(settings.remembered_people),
         )
 
     def close(self) -> None:
@@ -117,16 +120,20 @@ class Service:
         if user_id is None:
             return History.empty(), ()
         limit = self.settings.history_events
-        history = current.past_of(user_id)
-        degraded: tuple[str, ...] = ()
+        known = self.remembered.find(user_id, current)
+        if known is None:
+            known = Known(newest(current.past_of(user_id), limit), current.record_seq)
         try:
-            since = self.record.events_of(
-                user_id, after_seq=current.record_seq, limit=limit * RECORD_ROWS_AN_EVENT
+            events, upto_seq = self.record.since(
+                user_id, after_seq=known.upto_seq, limit=limit * RECORD_ROWS_AN_EVENT
             )
-            history = history.merged(current.placed(since))
         except StoreUnavailable:
-            degraded = ("record",)
-        return until(newest(history, limit), millis(at)), degraded
+            return until(known.history, millis(at)), ("record",)
+        if events:
+            merged = known.history.merged(current.placed(events))
+            known = Known(newest(merged, limit), upto_seq)
+        self.remembered.keep(user_id, known)
+        return until(known.history, millis(at)), ()
 
     def _empty(self, request: Request, at: datetime) -> Answer:
         served = ServedList(

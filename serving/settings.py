@@ -21,6 +21,8 @@ class Settings(BaseModel):
         Seconds between two looks for a new bundle, new histories and items switched on or off.
     history_events
         How many of a person's newest events a list is made from; orders count beyond it.
+    remembered_people
+        People whose histories a worker keeps at hand; each takes some 20 kB at the most.
     max_waiting_events
         Events that may wait for the disk before a worker answers "try again later".
     stop_s
@@ -32,6 +34,7 @@ class Settings(BaseModel):
     language: str = "en"
     poll_s: float = Field(default=0.5, ge=0.05, le=60)
     history_events: int = Field(default=300, ge=1, le=10_000)
+    remembered_people: int = Field(default=2_000, ge=1, le=1_000_000)
     max_waiting_events: int = Field(default=50_000, ge=1_000, le=10_000_000)
     stop_s: int = Field(default=8, ge=1, le=600)
 

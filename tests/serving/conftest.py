@@ -24,6 +24,7 @@ from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.app import create_app
 from serving.bundles import Watcher
+from serving.remembered import Remembered
 from serving.service import Service
 from serving.settings import Settings
 from tests.planted import NOW, Fixed, FixedForAll, bundle_of, item
@@ -88,6 +89,7 @@ class Shop:
             record=record,
             writer=Writer(record, max_waiting_events=50_000),
             watcher=Watcher(self.home, record, table=TABLE),
+            remembered=Remembered(100),
             settings=Settings(poll_s=0.05, **settings),
             now=self.clock,
         )

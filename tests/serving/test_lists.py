@@ -190,7 +190,7 @@ def test_a_shop_without_items_gives_a_valid_list(shop):
 class Unreadable:
     """A record of which nothing can be read."""
 
-    def events_of(self, user_id, *, after_seq, limit):
+    def since(self, user_id, *, after_seq, limit):
         raise StoreUnavailable("the record cannot be read now")
 
 

@@ -1,0 +1,53 @@
+"""The histories of the people who came last, so that a request reads only what is new."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from data.histories_file import Past
+from recsys.histories import History
+from serving.current import Current
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of a person.
+
+    Parameters
+    ----------
+    upto_seq
+        The record's events of this person up to this number are in the history.
+    """
+
+    history: History
+    upto_seq: int
+
+
+class Remembered:
+    """At most so many people, those who came last, in the positions of the bundle in use.
+
+    A copy that may be lost: whatever is here is followed by a read of the record, so an event that
+    another worker took is never missed.
+    """
+
+    def __init__(self, n_people: int) -> None:
+        self._n_people = n_people
+        self._people: OrderedDict[str, Known] = OrderedDict()
+        self._bundle_id = ""
+        self._past: Past | None = None
+
+    def find(self, user_id: str, current: Current) -> Known | None:
+        """What is known of a person; after a swap of bundle or histories nothing of anybody."""
+        if current.bundle.bundle_id != self._bundle_id or current.past is not self._past:
+            self._people.clear()
+            self._bundle_id, self._past = current.bundle.bundle_id, current.past
+        known = self._people.get(user_id)
+        if known is not None:
+            self._people.move_to_end(user_id)
+        return known
+
+    def keep(self, user_id: str, known: Known) -> None:
+        """Remember a person and forget who has not come for longest."""
+        self._people[user_id] = known
+        self._people.move_to_end(user_id)
+        while len(self._people) > self._n_people:
+            self._people.popitem(last=False)
