@@ -162,10 +162,10 @@ class Explainer:
         own_idx = because.item_idx
         if own_idx is None:
             return None
-        shows = own_idx in self.catalog.cards.row(item_idx)
+        shows = own_idx in self.catalog.cards.row(item_idx).tolist()
         if is_basket:
             reason = Reason.SHOWS_ORDERED if shows else Reason.GOES_WITH
-        elif item_idx in self.catalog.cards.row(own_idx):
+        elif item_idx in self.catalog.cards.row(own_idx).tolist():
             reason = Reason.ON_CARD
         else:
             reason = _act(self._acts(self.standing.item == own_idx))

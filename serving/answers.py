@@ -8,6 +8,7 @@ from recsys.catalog import Catalog, Kind
 from recsys.events import ServedList
 from recsys.recommend import Answer
 
+VIDEO = Kind.VIDEO.word
 # A page shows a few of a video's products; the others are one tap away.
 CARDS_SHOWN = 8
 
@@ -28,7 +29,7 @@ def encoded(answer: Answer, catalog: Catalog | None) -> bytes:
                     "reason": item.reason,
                     "ad": item.ad,
                     **_shown(catalog, item_idx),
-                    "cards": _cards(catalog, item_idx),
+                    "cards": _cards(catalog, item_idx) if item.kind == VIDEO else [],
                 }
             )
     return orjson.dumps(_head(served) | {"items": items})
@@ -54,8 +55,6 @@ def _shown(catalog: Catalog, item_idx: int) -> dict[str, Any]:
 
 
 def _cards(catalog: Catalog, item_idx: int) -> list[dict[str, Any]]:
-    if catalog.kind[item_idx] != Kind.VIDEO:
-        return []
     cards = catalog.cards.row(item_idx)
     on_sale = cards[catalog.on_sale[cards]][:CARDS_SHOWN]
     return [{"item_id": catalog.ids[idx], **_shown(catalog, idx)} for idx in on_sale.tolist()]

@@ -64,7 +64,7 @@ class ALS:
     alpha: float = 20.0
     iterations: int = 10
     exact_below: int = 20_000
-    n_neighbours: int = 100
+    n_neighbours: int = 60
     n_keys: int = 30
     seed: int = 0
 

@@ -29,9 +29,8 @@ class Ranking:
     def best(cls, items: NDArray[Any], scores: NDArray[Any], k: int) -> "Ranking":
         """The k items of highest score; ties go to the lower position, so order is stable."""
         if len(items) > k:
-            kept = np.argpartition(-scores, k - 1)[:k]
             # Everything tied with the last kept score competes, or the cut would be arbitrary.
-            kept = np.flatnonzero(scores >= scores[kept].min())
+            kept = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
             items, scores = items[kept], scores[kept]
         order = np.lexsort((items, -scores))[:k]
         return cls(items[order].astype(np.int32), scores[order].astype(np.float32))
