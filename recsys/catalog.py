@@ -126,6 +126,15 @@ class Item:
         return self.available and self.stock != 0
 
 
+def spans(offsets: Ints, keys: NDArray[Any]) -> tuple[Ints, Ints]:
+    """Where the entries of some keys stand, one key behind the other, and how many each has."""
+    starts = offsets[keys]
+    lengths = offsets[keys + 1] - starts
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - ends + lengths, lengths), lengths
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Links:
     """Lists of different length in two arrays: row i is `targets[offsets[i]:offsets[i + 1]]`."""
@@ -152,12 +161,8 @@ class Links:
         -------
         Owners, shape (n targets,), counting from 0 in the order of `idxs`; and the targets.
         """
-        starts = self.offsets[idxs]
-        counts = self.offsets[np.asarray(idxs) + 1] - starts
-        owners = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-        before = np.cumsum(counts) - counts
-        inside = np.arange(len(owners)) - before[owners] + starts[owners]
-        return owners, self.targets[inside]
+        at, lengths = spans(self.offsets, idxs)
+        return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths), self.targets[at]
 
     def turned(self, n_rows: int) -> "Links":
         """Row j lists every i that linked to j; `n_rows` counts the targets' space."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsys.catalog import Idxs, Kind
+from recsys.catalog import Idxs, Kind, spans
 from recsys.ids import Ints
 from recsys.interactions import Row, Rows
 from recsys.models.base import Ranking, Scores
@@ -20,15 +20,6 @@ from recsys.models.base import Ranking, Scores
 SIEVE = 4_096
 
 Sparse = csr_array[Any, tuple[int, int]]
-
-
-def spans(offsets: Ints, keys: NDArray[Any]) -> tuple[Ints, Ints]:
-    """Where the entries of some keys stand, one key behind the other, and how many each has."""
-    starts = offsets[keys]
-    lengths = offsets[keys + 1] - starts
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - ends + lengths, lengths), lengths
 
 
 def sums(items: Idxs, values: NDArray[Any]) -> tuple[Idxs, Scores]:

@@ -6,10 +6,10 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from recsys.catalog import Catalog, Idxs, Kind
+from recsys.catalog import Catalog, Idxs, Kind, spans
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only, opinions, spans
+from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only, opinions
 
 MAX_KEYS = 100
 

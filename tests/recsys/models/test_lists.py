@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from recsys.catalog import Kind
+from recsys.catalog import Kind, spans
 from recsys.interactions import Row
 from recsys.models.base import Ranking
-from recsys.models.lists import ListsByKind, ScoredLists, spans, sums
+from recsys.models.lists import ListsByKind, ScoredLists, sums
 
 # Key 0 → items 3, 1; key 1 → nothing; key 2 → items 1, 4.
 MATRIX = csr_array(
