@@ -39,7 +39,7 @@ def answers_table(answers: Answers) -> Table:
     for contender in contenders:
         table.add_column(contender.replace("− ", "−\n"), justify="right", no_wrap=True)
     measured = {(f.contender, f.metric, f.k): f.estimate for f in answers.figures}
-    for metric in SHOWN:
+    for metric in SHOWN if answers.n_persons else ():
         digits = 2 if metric == "novelty" else 4
         for k in question.ks:
             cells = [cell(measured.get((one, metric, k)), digits) for one in contenders]
