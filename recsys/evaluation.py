@@ -173,6 +173,10 @@ class Chance:
         scores = np.arange(len(chosen), 0, -1, dtype=np.float32)
         return Ranking(chosen.astype(np.int32), scores)
 
+    def score_of(self, _row: Row, items: Idxs) -> Scores:
+        """Any numbers."""
+        return self.rng.random(len(items), dtype=np.float32)
+
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """No reason."""
         return [None] * len(items)

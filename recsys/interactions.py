@@ -23,6 +23,52 @@ DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Acts:
+    """What rows were made of: events that stand, what each of them weighs, and as of when.
+
+    Attributes
+    ----------
+    weights
+        Shape (n events,). 0 where an event says nothing.
+    """
+
+    histories: Histories
+    weights: Weights
+    at_ms: int
+
+    @property
+    def events(self) -> History:
+        """All of the events, person by person."""
+        return self.histories.events
+
+    def of_person(self, person: int) -> "Acts":
+        """Those of one person; nothing is copied."""
+        offsets = self.histories.offsets
+        span = slice(int(offsets[person]), int(offsets[person + 1]))
+        alone = Histories(self.events.take(span), offsets[[person, person + 1]] - offsets[person])
+        return Acts(alone, self.weights[span], self.at_ms)
+
+    def only(self, types: frozenset[EventType]) -> "Acts":
+        """Those of some types."""
+        wanted = np.zeros(len(EventType), dtype=np.bool_)
+        wanted[list(types)] = True
+        kept = wanted[self.events.type]
+        return Acts(self.histories.keeping(kept), self.weights[kept], self.at_ms)
+
+    def cells(self, n_items: int) -> tuple[Ints, Idxs, Weights]:
+        """Rows' offsets, items and weights: the sums over each person's events of each item."""
+        keys = self.histories.persons() * n_items + self.events.item
+        cells, where = np.unique(keys, return_inverse=True)
+        sums = np.bincount(where, weights=self.weights, minlength=len(cells)).astype(np.float32)
+        kept = sums != 0
+        cells, sums = cells[kept], sums[kept]
+        persons, items = np.divmod(cells, n_items) if n_items else (cells, cells)
+        counts = np.bincount(persons, minlength=len(self.histories))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return offsets, items.astype(np.int32), sums
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One person's items, each once, with a weight; a negative weight means disliked.
 
@@ -32,11 +78,23 @@ class Row:
         Shape (n,), ascending.
     weights
         Shape (n,), none zero.
+    acts
+        What the row was made of, where that is known; a model that cares for order, times or types
+        looks there.
     """
 
     items: Idxs
     weights: Weights
+    acts: Acts | None = None
     _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of_acts(cls, acts: Acts) -> Self:
+        """The row of one person's acts; items whose weights cancel out are left out."""
+        items, where = np.unique(acts.events.item, return_inverse=True)
+        sums = np.bincount(where, weights=acts.weights, minlength=len(items)).astype(np.float32)
+        kept = sums != 0
+        return cls(items[kept], sums[kept], acts)
 
     def __len__(self) -> int:
         """How many items there are."""
@@ -62,7 +120,27 @@ class Row:
 
     def _strongest(self, n: int) -> "Row":
         kept = np.sort(np.argsort(np.abs(self.weights), kind="stable")[-n:])
-        return Row(self.items[kept], self.weights[kept])
+        return Row(self.items[kept], self.weights[kept], self.acts)
+
+    def only(self, types: frozenset[EventType]) -> "Row":
+        """The row of the same person's events of some types; itself if its acts are not known."""
+        acts = self.acts
+        if acts is None:
+            return self
+        return self.once(types, lambda: Row.of_acts(acts.only(types)))
+
+    def steps(self) -> Ints:
+        """Shape (n,). How many other items the person turned to after each item; the last has 0.
+
+        All 0 where the acts, and with them their order, are not known.
+        """
+        if self.acts is None:
+            return np.zeros(len(self), dtype=np.int64)
+        # The last event of an item counts; np.unique finds first ones, so look from the end.
+        spoken = self.acts.events.item[self.acts.weights != 0]
+        items, firsts = np.unique(spoken[::-1], return_index=True)
+        steps = np.argsort(np.argsort(firsts))
+        return np.asarray(steps[np.searchsorted(items, self.items)], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,12 +155,15 @@ class Rows:
         Shape (n entries,).
     n_items
         How many items the catalogue has.
+    acts
+        What they were made of, where that is known.
     """
 
     offsets: Ints
     items: Idxs
     weights: Weights
     n_items: int
+    acts: Acts | None = None
 
     @classmethod
     def of(cls, rows: list[Row], n_items: int) -> Self:
@@ -94,7 +175,13 @@ class Rows:
             np.concatenate([np.empty(0, np.int32), *(row.items for row in rows)]),
             np.concatenate([np.empty(0, np.float32), *(row.weights for row in rows)]),
             n_items,
+            _together([row.acts for row in rows]),
         )
+
+    @classmethod
+    def of_acts(cls, acts: Acts, n_items: int) -> Self:
+        """One row a person, made of their acts."""
+        return cls(*acts.cells(n_items), n_items, acts)
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -103,7 +190,14 @@ class Rows:
     def __getitem__(self, row: int) -> Row:
         """One person's row; nothing is copied."""
         span = slice(int(self.offsets[row]), int(self.offsets[row + 1]))
-        return Row(self.items[span], self.weights[span])
+        acts = None if self.acts is None else self.acts.of_person(row)
+        return Row(self.items[span], self.weights[span], acts)
+
+    def only(self, types: frozenset[EventType]) -> "Rows":
+        """The same persons' rows of some event types; themselves if their acts are not known."""
+        if self.acts is None:
+            return self
+        return Rows.of_acts(self.acts.only(types), self.n_items)
 
     def csr(self) -> csr_array[Any, tuple[int, int]]:
         """The same as a scipy matrix, shape (n_rows, n_items), for learners."""
@@ -197,24 +291,23 @@ class Taste:
 
     def row(self, history: History, as_of_ms: int) -> Row:
         """One person's row; items whose weights cancel out are left out."""
-        events = history.take(~history.undone(as_of_ms))
-        weights = self.weighting.of_events(events, self.video_s, as_of_ms)
-        items, where = np.unique(events.item, return_inverse=True)
-        sums = np.bincount(where, weights=weights, minlength=len(items)).astype(np.float32)
-        kept = sums != 0
-        return Row(items[kept], sums[kept])
+        offsets = np.array([0, len(history)], dtype=np.int64)
+        return Row.of_acts(self._acts(Histories(history, offsets), as_of_ms))
 
     def rows(self, histories: Histories, as_of_ms: int) -> Rows:
         """Everybody's rows."""
+        return Rows.of_acts(self._acts(histories, as_of_ms), len(self.video_s))
+
+    def _acts(self, histories: Histories, as_of_ms: int) -> Acts:
         standing = histories.keeping(~histories.undone(as_of_ms))
         weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)
-        n_items = len(self.video_s)
-        keys = standing.persons() * n_items + standing.events.item
-        cells, where = np.unique(keys, return_inverse=True)
-        sums = np.bincount(where, weights=weights, minlength=len(cells)).astype(np.float32)
-        kept = sums != 0
-        cells, sums = cells[kept], sums[kept]
-        persons, items = np.divmod(cells, n_items) if n_items else (cells, cells)
-        counts = np.bincount(persons, minlength=len(histories))
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Rows(offsets, items.astype(np.int32), sums, n_items)
+        return Acts(standing, weights, as_of_ms)
+
+
+def _together(acts: list[Acts | None]) -> Acts | None:
+    """The acts of many persons as one; None unless everybody's are known, as of one moment."""
+    known = [one for one in acts if one is not None]
+    if not known or len(known) < len(acts) or len({one.at_ms for one in known}) > 1:
+        return None
+    histories = Histories.of([one.events for one in known])
+    return Acts(histories, np.concatenate([one.weights for one in known]), known[0].at_ms)

@@ -53,6 +53,11 @@ class Fixed:
             np.array(items, dtype=np.int32), np.arange(len(items), 0, -1, dtype=np.float32)
         )
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        ranking = self.candidates(row, len(self.items), None)
+        found = dict(zip(ranking.items.tolist(), ranking.scores.tolist(), strict=True))
+        return np.array([found.get(i, np.nan) for i in items.tolist()], dtype=np.float32)
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         return [Because(item_idx=int(row.items[0])) if len(row) else None for _ in items]
 

@@ -160,6 +160,13 @@ class ALS:
         scores = self.item_factors_[items] @ person
         return Ranking.best(items[scores > 0], scores[scores > 0], k)
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """Product of the folded-in row with the items."""
+        check_fitted(self)
+        if not (row.weights > 0).any():
+            return np.full(len(items), np.nan, dtype=np.float32)
+        return np.asarray(self.item_factors_[items] @ self.folded(row), dtype=np.float32)
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's item of largest part in each score, a sum over the row's liked items.
 

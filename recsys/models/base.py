@@ -85,6 +85,15 @@ class Model(Protocol):
         decision. Only items with an opinion are returned, so there may be fewer than k.
         """
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """Score of each of some items, any items, by the same means and scale as `candidates`.
+
+        Returns
+        -------
+        Shape (n items,). NaN means no opinion; where answers come from prepared lists, that is so
+        for every item in none of the row's lists.
+        """
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """What in the row spoke most for each of the items; None where nothing did."""
 

@@ -65,6 +65,11 @@ class Cards:
         check_fitted(self)
         return self.links_.ranking(row.strongest(MAX_KEYS), k, within)
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """As `candidates` scores them."""
+        check_fitted(self)
+        return self.links_.score_of(row.strongest(MAX_KEYS), items)
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's video that sells the product, or product that the video shows."""
         check_fitted(self)

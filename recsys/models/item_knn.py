@@ -93,6 +93,11 @@ class ItemKNN:
         check_fitted(self)
         return self.neighbours_.ranking(row.strongest(MAX_KEYS), k, within)
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """As `candidates` scores them."""
+        check_fitted(self)
+        return self.neighbours_.score_of(row.strongest(MAX_KEYS), items)
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's item whose similarity times weight is largest."""
         check_fitted(self)

@@ -121,11 +121,22 @@ class ListsByKind:
 
     def ranking(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k items of highest weighted sum over the lists of the row's items; only above 0."""
-        found = [lists.summed(row.items, row.weights) for lists in self.within(within)]
+        found = [_summed(lists, row) for lists in self.within(within)]
         items = np.concatenate([items for items, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         kept = scores > 0
         return Ranking.best(items[kept], scores[kept], k)
+
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """The weighted sums of some items, shape (n items,); NaN where no list has the item."""
+        scores = np.full(len(items), np.nan, dtype=np.float32)
+        for lists in self.within(None):
+            listed, sums_ = _summed(lists, row)
+            if len(listed):
+                at = np.minimum(np.searchsorted(listed, items), len(listed) - 1)
+                is_listed = listed[at] == items
+                scores[is_listed] = sums_[at[is_listed]]
+        return scores if (row.weights > 0).any() else np.full_like(scores, np.nan)
 
     def pool(self, keys: NDArray[Any], within: Kind | None) -> Idxs:
         """The distinct items of some keys' lists."""
@@ -157,6 +168,11 @@ class ListsByKind:
                 if number is not None and value > best[number]:
                     best[number], strongest[number] = value, int(row.items[own])
         return strongest
+
+
+def _summed(lists: ScoredLists, row: Row) -> tuple[Idxs, Scores]:
+    """What the lists of a row's items add up to: asked for candidates, then for their scores."""
+    return row.once((lists, "summed"), lambda: lists.summed(row.items, row.weights))
 
 
 def opinions(scores: Sparse, rows: Rows) -> Scores:

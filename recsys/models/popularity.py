@@ -59,6 +59,12 @@ class Popularity:
         items = np.concatenate([one.items[:k] for one in lists])
         return Ranking.best(items, np.concatenate([one.scores[:k] for one in lists]), k)
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """Their summed weights, whatever the row holds; NaN for items nobody liked."""
+        check_fitted(self)
+        weights = self.weights_[items]
+        return np.where(weights > 0, weights, np.float32(np.nan))
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """True of everybody: popular."""
         check_fitted(self)

@@ -81,6 +81,14 @@ class TagProfile:
         scores = self._scores(items, tags, weights)
         return Ranking.best(items[scores > 0], scores[scores > 0], k)
 
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """Product of all the row's tags with the items', times their boost; NaN without a tag."""
+        check_fitted(self)
+        scores = self._scores(items, *self._profile(row))
+        if not (row.weights > 0).any():
+            return np.full_like(scores, np.nan)
+        return np.where(scores == 0, np.float32(np.nan), scores)
+
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The tag that adds most to each item's score."""
         check_fitted(self)

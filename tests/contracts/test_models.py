@@ -107,6 +107,7 @@ ONE = row([0, 1, 16, 24], [2, 1, 3, -1])
     [
         lambda model: model.score(rows_of(ONE)),
         lambda model: model.candidates(ONE, K, None),
+        lambda model: model.score_of(ONE, np.array([2])),
         lambda model: model.because(ONE, np.array([2])),
     ],
 )
@@ -175,12 +176,27 @@ def test_candidates_are_the_best_of_score(model, within):
         np.testing.assert_allclose(found.scores, scores[found.items], rtol=1e-4)
 
 
+def test_score_of_some_items_is_that_of_candidates_and_of_all(model):
+    rows = people(seed=7)
+    for person, scores in enumerate(model.score(rows)):
+        found = model.candidates(rows[person], N_ITEMS, None)
+        np.testing.assert_allclose(
+            model.score_of(rows[person], found.items), found.scores, rtol=1e-4
+        )
+        every = model.score_of(rows[person], np.arange(N_ITEMS))
+        assert every.dtype == np.float32
+        np.testing.assert_allclose(
+            np.nan_to_num(every), np.nan_to_num(scores), rtol=1e-4, atol=1e-5
+        )
+
+
 @pytest.mark.parametrize(
     "nothing", [row([]), row([0], [-1]), row([0, 17], [-2, -3])], ids=["empty", "one", "two"]
 )
 def test_no_opinion_without_anything_liked(personal, nothing):
     assert len(personal.candidates(nothing, K, None).items) == 0
     assert np.isnan(personal.score(rows_of(nothing))).all()
+    assert np.isnan(personal.score_of(nothing, np.arange(N_ITEMS))).all()
     assert personal.because(nothing, np.array([1])) == [None]
 
 

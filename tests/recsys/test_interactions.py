@@ -149,3 +149,52 @@ def test_work_on_a_row_is_done_once_a_key():
     for key in ("a", "a", "b"):
         assert row.once(key, lambda: done.append(1) or len(done)) == (2 if key == "b" else 1)
     assert len(done) == 2
+
+
+FIVE_ITEMS = Taste(
+    weighting=Weighting(watch=WatchCurve.prior()), video_s=np.full(5, np.nan, dtype=np.float32)
+)
+
+
+def acts_of(*said: tuple[int, EventType]) -> History:
+    """Undated events of one person, in this order."""
+    return History.of([(item, event(f"item-{item}", kind, at=None)) for item, kind in said])
+
+
+WATCHED_THEN_BOUGHT = acts_of(
+    (3, EventType.VIEW), (1, EventType.ORDER), (3, EventType.ORDER), (2, EventType.IMPRESSION)
+)
+
+
+def test_a_row_of_some_types_is_that_of_their_events_alone():
+    row = FIVE_ITEMS.row(WATCHED_THEN_BOUGHT, 0)
+    assert dict(zip(row.items.tolist(), row.weights.tolist(), strict=True)) == {1: 8, 3: 9}
+    viewed = row.only(frozenset({EventType.VIEW}))
+    assert (viewed.items.tolist(), viewed.weights.tolist()) == ([3], [1])
+    assert row.strongest(1).only(frozenset({EventType.ORDER})).items.tolist() == [1, 3]
+
+
+def test_rows_of_some_types_are_those_of_each_row():
+    histories = [WATCHED_THEN_BOUGHT, History.empty(), acts_of((4, EventType.VIEW))]
+    rows, types = FIVE_ITEMS.rows(Histories.of(histories), 0), frozenset({EventType.VIEW})
+    some = rows.only(types)
+    assert len(some) == 3
+    for person in range(3):
+        for row in (
+            rows[person].only(types),
+            Rows.of([rows[p] for p in range(3)], 5).only(types)[person],
+        ):
+            assert some[person].items.tolist() == row.items.tolist()
+            assert some[person].weights.tolist() == row.weights.tolist()
+
+
+def test_steps_count_the_items_turned_to_since():
+    row = FIVE_ITEMS.row(acts_of(*((i, EventType.VIEW) for i in (2, 4, 0, 4))), 0)
+    assert dict(zip(row.items.tolist(), row.steps().tolist(), strict=True)) == {4: 0, 0: 1, 2: 2}
+    assert FIVE_ITEMS.row(WATCHED_THEN_BOUGHT, 0).steps().tolist() == [1, 0]
+
+
+def test_a_row_of_unknown_making_stands_for_every_type():
+    row = Row(np.array([1, 2], dtype=np.int32), np.ones(2, dtype=np.float32))
+    assert row.only(frozenset({EventType.ORDER})) is row
+    assert row.steps().tolist() == [0, 0]
