@@ -23,7 +23,9 @@ ORDER = [
     "watching",
     "interactions",
     "models",
+    "blend",
     "features",
+    "ranker",
     "pipeline",
     "stages",
     "scenes",
@@ -47,8 +49,16 @@ MAY_IMPORT = {
     "training": {"recsys", "data", "training"},
     "serving": {"recsys", "data", "serving"},
 }
-LEARNERS = {"implicit", "sklearn", "threadpoolctl", "lightgbm"}
-NOT_IN_A_WORKER = ("polars", "implicit", "sklearn", "lightgbm")
+LEARNERS = {
+    "implicit",
+    "lightgbm",
+    "matplotlib",
+    "optuna",
+    "rjieba",
+    "sklearn",
+    "threadpoolctl",
+}
+NOT_IN_A_WORKER = ("polars", "implicit", "sklearn", "lightgbm", "matplotlib", "optuna", "rjieba")
 
 
 def tree_of(path: Path) -> ast.Module:
