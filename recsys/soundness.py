@@ -13,6 +13,7 @@ from recsys.catalog import Catalog, Kind, Links
 from recsys.errors import BundleError
 from recsys.ids import IdMap
 from recsys.models.base import Model, learned_names
+from recsys.models.index import IndexByKind, VectorIndex
 from recsys.models.lists import ListsByKind, ScoredLists
 
 # Where a number may be unknown.
@@ -115,6 +116,13 @@ def check_model(model: Model, name: str, catalog: Catalog) -> None:
         if isinstance(value, ListsByKind):
             _check_lists(value.products, catalog, f"{name}.{learned}.products")
             _check_lists(value.videos, catalog, f"{name}.{learned}.videos")
+        if isinstance(value, IndexByKind):
+            _check_index(value.products, catalog, f"{name}.{learned}.products")
+            _check_index(value.videos, catalog, f"{name}.{learned}.videos")
+
+
+def _check_index(index: VectorIndex, catalog: Catalog, name: str) -> None:
+    _check_rows(index.cells, len(index.centres), len(catalog), f"{name}.cells")
 
 
 def _check_lists(lists: ScoredLists, catalog: Catalog, name: str) -> None:

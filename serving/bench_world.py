@@ -17,6 +17,7 @@ from recsys.interactions import Rows, Taste, Weighting
 from recsys.models.als import ALS
 from recsys.models.base import Model
 from recsys.models.cards import Cards
+from recsys.models.index import IndexByKind
 from recsys.models.item_knn import ItemKNN
 from recsys.models.lists import ListsByKind, ScoredLists
 from recsys.models.popularity import Popularity
@@ -120,8 +121,8 @@ def _als(catalog: Catalog, rng: np.random.Generator) -> ALS:
     als.item_factors_ = (0.1 * (centres + rng.normal(size=centres.shape))).astype(np.float32)
     als.ridge_ = als.item_factors_.T @ als.item_factors_ + np.eye(als.factors, dtype=np.float32)
     als.kind_ = catalog.kind.copy()
-    n_lists = als.n_neighbours if n > als.exact_below else 0
-    als.neighbours_ = _neighbours(n, n_lists, rng)
+    indexed = als.kind_ if n > als.exact_below else als.kind_[:0]
+    als.index_ = IndexByKind.of(als.item_factors_, indexed, seed=0)
     return als
 
 

@@ -11,11 +11,10 @@ from scipy.sparse import csr_matrix
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.lists import ListsByKind, ScoredLists, Sparse, has_liked
+from recsys.models.index import IndexByKind
+from recsys.models.lists import Sparse, has_liked
 
 Doubles = NDArray[np.float64]
-# A dense block of similarities holds at most so many entries, 100 MB in single precision.
-MAX_BLOCK_ENTRIES = 25_000_000
 POWER_STEPS = 20
 
 
@@ -39,10 +38,9 @@ class ALS:
     iterations
         Passes over persons and items.
     exact_below
-        Up to so many items a request scores them all, which is then cheaper than lists.
-    n_neighbours, n_keys
-        Above that: how many items of each kind are prepared for each item, and how many of a
-        person's strongest items bring theirs as candidates.
+        Up to so many items a request scores them all, which is then cheaper than an index.
+    n_scored
+        Above that: how many items of a kind a request scores, those the index brings.
     seed
         Of the first vectors.
 
@@ -55,8 +53,8 @@ class ALS:
         regularization adds to its diagonal: the part of each equation that all persons share.
     kind_
         Shape (n_items,).
-    neighbours_
-        For each item those of each kind that it alone would bring first; empty lists if exact.
+    index_
+        Finds the vectors near a person's; empty if exact.
     """
 
     factors: int = 64
@@ -64,14 +62,13 @@ class ALS:
     alpha: float = 20.0
     iterations: int = 10
     exact_below: int = 20_000
-    n_neighbours: int = 60
-    n_keys: int = 30
+    n_scored: int = 4_000
     seed: int = 0
 
     item_factors_: Scores = field(init=False, repr=False)
     ridge_: Scores = field(init=False, repr=False)
     kind_: NDArray[np.int8] = field(init=False, repr=False)
-    neighbours_: ListsByKind = field(init=False, repr=False)
+    index_: IndexByKind = field(init=False, repr=False)
     is_personal: ClassVar[bool] = True
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
@@ -97,25 +94,14 @@ class ALS:
             self.ridge_ = self.item_factors_.T @ self.item_factors_
             self.ridge_ += regularization * np.eye(self.factors, dtype=np.float32)
             self.kind_ = catalog.kind.copy()
-            self.neighbours_ = ListsByKind.of(lambda kind: self._lists(catalog.of_kind(kind)))
+            is_exact = len(self.item_factors_) <= self.exact_below
+            indexed = self.kind_[:0] if is_exact else self.kind_
+            self.index_ = IndexByKind.of(self.item_factors_, indexed, self.seed)
         return self
-
-    def _lists(self, targets: Idxs) -> ScoredLists:
-        """For each item the targets that a person of this item alone would get first."""
-        n_items = len(self.item_factors_)
-        if n_items <= self.exact_below or len(targets) == 0:
-            return ScoredLists.of([Ranking.none()] * n_items)
-        own = np.linalg.inv(self.ridge_.astype(np.float64)) @ self.item_factors_.T
-        others = self.item_factors_[targets]
-        rankings, step = [], max(1, MAX_BLOCK_ENTRIES // len(targets))
-        for start in range(0, n_items, step):
-            block = own[:, start : start + step].T.astype(np.float32) @ others.T
-            rankings += [Ranking.best(targets, scores, self.n_neighbours) for scores in block]
-        return ScoredLists.of(rankings)
 
     def _equation(self, row: Row) -> tuple[Any, Doubles, Doubles]:
         """The person's matrix as a Cholesky factor, their items' factors, and confidences."""
-        return row.once((self.neighbours_, "equation"), lambda: self._factored(row))
+        return row.once((self.index_, "equation"), lambda: self._factored(row))
 
     def _factored(self, row: Row) -> tuple[Any, Doubles, Doubles]:
         own = self.item_factors_[row.items].astype(np.float64)
@@ -126,7 +112,7 @@ class ALS:
     def folded(self, row: Row) -> Scores:
         """The person's vector, shape (factors,); as the library's `recalculate_user` gives it."""
         check_fitted(self)
-        return row.once((self.neighbours_, "folded"), lambda: self._folded(row))
+        return row.once((self.index_, "folded"), lambda: self._folded(row))
 
     def _folded(self, row: Row) -> Scores:
         factor, own, confidence = self._equation(row)
@@ -144,7 +130,7 @@ class ALS:
         return np.asarray(scores, dtype=np.float32)
 
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The best of what the row's strongest items bring, scored with the whole row."""
+        """The best of all items, or of those that the index brings."""
         check_fitted(self)
         if not (row.weights > 0).any():
             return Ranking.none()
@@ -155,8 +141,7 @@ class ALS:
                 (scores > 0) if within is None else (scores > 0) & (self.kind_ == within)
             )
             return Ranking.best(kept, scores[kept], k)
-        liked = Row(row.items[row.weights > 0], row.weights[row.weights > 0])
-        items = self.neighbours_.pool(liked.strongest(self.n_keys).items, within)
+        items = self.index_.near(person, self.n_scored, within)
         scores = self.item_factors_[items] @ person
         return Ranking.best(items[scores > 0], scores[scores > 0], k)
 

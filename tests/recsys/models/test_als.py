@@ -70,22 +70,24 @@ def test_the_reason_equals_the_library():
 
 
 @pytest.mark.parametrize("kind", [Kind.PRODUCT, Kind.VIDEO, None])
-def test_prepared_lists_lose_little(kind):
-    model = fitted(exact_below=0, n_neighbours=30, n_keys=8)
+def test_the_index_loses_little(kind):
+    model = fitted(exact_below=0, n_scored=30)
     rows = sampled(people(seed=5), 100, seed=0)
     assert served_recall(model, rows, CATALOG, kind=kind, k=10) > 0.95
 
 
-def test_lists_are_only_prepared_above_the_exact_size():
-    assert len(fitted(exact_below=N_ITEMS).neighbours_.products.items) == 0
-    assert len(fitted(exact_below=N_ITEMS - 1).neighbours_.products.items) > 0
+def test_there_is_an_index_only_above_the_exact_size():
+    assert len(fitted(exact_below=N_ITEMS).index_.products.centres) == 0
+    assert len(fitted(exact_below=N_ITEMS - 1).index_.products.centres) > 0
 
 
-@pytest.mark.parametrize(("n_keys", "n_neighbours"), [(1, 5), (2, 5), (2, 7)])
-def test_candidates_come_from_the_strongest_items(n_keys, n_neighbours):
-    model = fitted(exact_below=0, n_keys=n_keys, n_neighbours=n_neighbours)
+@pytest.mark.parametrize("n_scored", [5, 20])
+def test_candidates_come_from_the_nearest_cells(n_scored):
+    model = fitted(exact_below=0, n_scored=n_scored)
     found = model.candidates(people()[0], 100, Kind.VIDEO).items
-    assert 0 < len(found) <= n_keys * n_neighbours
+    cells = model.index_.near(model.folded(people()[0]), n_scored, Kind.VIDEO)
+    assert 0 < len(found) <= len(cells)
+    assert np.isin(found, cells).all()
 
 
 def test_another_seed_gives_other_factors():
