@@ -148,7 +148,7 @@ def test_functions_are_short_and_take_few_parameters(path):
         names = [a.arg for a in arguments.args + arguments.kwonlyargs if a.arg != "self"]
         assert length(function) <= 40, f"{function.name} has {length(function)} lines"
         # A command's parameters are its options, one each.
-        if path.name != "cli.py":
+        if not path.name.endswith("cli.py"):
             assert len(names) <= 6, f"{function.name} takes {len(names)} parameters"
 
 

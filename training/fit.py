@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recsys.bundle import Bundle
-from recsys.catalog import Kind
+from recsys.catalog import Catalog, Kind
 from recsys.events import EventType, moment
 from recsys.interactions import Rows, Taste, Weighting
 from recsys.models.base import Model
@@ -18,6 +18,8 @@ from training.shop import Shop
 
 # What is done now (behind a colon: which part of it), how many of its steps are done, of how many.
 Progress = Callable[[str, int, int], None]
+# A model that has not learned, rows and catalogue → the model that has.
+Learn = Callable[[Model, Rows, Catalog], Model]
 
 # Persons and list length at which the loss of prepared lists is measured; scores are dense, so the
 # persons are fewer where the catalogue is large.
@@ -28,6 +30,11 @@ def quiet(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
+def learned(model: Model, rows: Rows, catalog: Catalog) -> Model:
+    """The model, learned anew."""
+    return model.fit(rows, catalog)
+
+
 def fit(
     shop: Shop,
     config: TrainConfig,
@@ -35,6 +42,7 @@ def fit(
     bundle_id: str,
     as_of_ms: int | None = None,
     progress: Progress = quiet,
+    learn: Learn = learned,
 ) -> Bundle:
     """Learn everything that the pipelines need.
 
@@ -42,6 +50,8 @@ def fit(
     ----------
     as_of_ms
         The moment that decay counts from; later events count nothing. None means the last event.
+    learn
+        How a model learns; who fits often may remember what was learned before.
     """
     as_of_ms = shop.until_ms if as_of_ms is None else as_of_ms
     taste = learned_taste(shop, config, as_of_ms)
@@ -53,7 +63,7 @@ def fit(
         if model.learns_from not in rows:
             only = replace(taste, weighting=taste.weighting.only(model.learns_from))
             rows[model.learns_from] = only.rows(shop.histories, as_of_ms)
-        models[name] = model.new(config.seed).fit(rows[model.learns_from], shop.catalog)
+        models[name] = learn(model.new(config.seed), rows[model.learns_from], shop.catalog)
     progress("learning", len(used), len(used))
     return Bundle(
         bundle_id=bundle_id,
