@@ -17,14 +17,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("data.cli", "Bring a catalogue or events in; bad lines go to a quarantine file."),
     "train": ("training.cli", "Learn a bundle from the lake, evaluated on a split by time."),
     "evaluate": (
-        "training.cli",
+        "training.evaluate_cli",
         "Measure lists against popularity and chance, on a split by time or on held-out events.",
     ),
     "cycle": (
         "training.cli",
         "Record to lake to histories, then learn, evaluate, and publish if the gate lets it.",
     ),
-    "bundles": ("training.cli", "List, show, publish or roll back bundles."),
+    "bundles": ("training.bundles_cli", "List, show, publish or roll back bundles."),
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
     "bench": ("serving.cli", "Measure what the README claims."),
 }

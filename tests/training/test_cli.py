@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dapei import command_line
 from data.record import Record
 from recsys.errors import BundleError, ConfigError, InvalidInput
 from recsys.pointer import bundle_ids, pointed
 from recsys.signing import VerifyKey
 from tests.training.planted_home import ITEMS, N_DAYS, START, events, planted_home, record_events
-from training.cli import app
 
 QUICK = """
 [train]
@@ -29,7 +29,7 @@ iterations = 2
 
 def run(*words, code=0):
     """What the command says, on either stream."""
-    result = CliRunner().invoke(app, [str(word) for word in words])
+    result = CliRunner().invoke(command_line(words[0]), [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output

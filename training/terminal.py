@@ -1,0 +1,69 @@
+"""What the commands of this room share at a terminal: options, settings, bars, a clean end."""
+
+import signal
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from data.home import Home
+from recsys.errors import ConfigError
+from training.config import TrainConfig, train_config
+from training.fit import Progress
+
+REFUSED = 3
+
+HomeOption = Annotated[Path, typer.Option(envvar="DAPEI_HOME", help="The shop's home folder.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Instead of the home's dapei.toml."),
+]
+
+
+def configured(home: Path, config: Path | None) -> TrainConfig:
+    """What a configuration file, or the home's own, says of training."""
+    if config is None:
+        return train_config(Home(home).config())
+    try:
+        said: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise ConfigError(f"{config} is no valid TOML: {cause}") from cause
+    return train_config(said)
+
+
+def complain(text: str) -> None:
+    """One line on stderr."""
+    Console(stderr=True).print(text, style="red", highlight=False, markup=False)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """End by SIGTERM as by Ctrl-C: what is half written is removed on the way out."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """Progress on stderr, one bar a phase; the part behind the colon changes as it goes on."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as shown:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            phase = what.partition(":")[0]
+            if phase not in tasks or shown.tasks[tasks[phase]].finished:
+                tasks[phase] = shown.add_task(what, total=total)
+            shown.update(tasks[phase], description=what, completed=done, total=total)
+
+        yield progress
