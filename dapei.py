@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "training.evaluate_cli",
         "Measure lists against popularity and chance, on a split by time or on held-out events.",
     ),
+    "tune": (
+        "training.tune_cli",
+        "Look for a better configuration on a split inside the past, and write it.",
+    ),
     "cycle": (
         "training.cli",
         "Record to lake to histories, then learn, evaluate, and publish if the gate lets it.",
