@@ -80,11 +80,16 @@ class Broken(Fixed):
 STAGES_ALL = ("on_sale", "excluded", "bought", "seen", "same_need")
 
 
+def taste_of(catalog: Catalog) -> Taste:
+    """The usual weights, and a watch curve that learned nothing."""
+    return Taste(weighting=Weighting(watch=WatchCurve.prior()), video_s=catalog.duration_s)
+
+
 def bundle_of(catalog: Catalog, models: dict, sources: tuple[Source, ...] | None = None) -> Bundle:
     """A bundle in which every model is a source of both scenes, asked with the scene's row."""
     for model in models.values():
         model.fit(Rows.of([], len(catalog)), catalog)
-    taste = Taste(weighting=Weighting(watch=WatchCurve.prior()), video_s=catalog.duration_s)
+    taste = taste_of(catalog)
     rows = {"home": "history", "post_checkout": "basket"}
     pipelines = {
         scene: Pipeline(

@@ -24,6 +24,7 @@ ORDER = [
     "interactions",
     "models",
     "blend",
+    "facts",
     "features",
     "ranker",
     "pipeline",
@@ -34,6 +35,7 @@ ORDER = [
     "pointer",
     "reasons",
     "recommend",
+    "contenders",
     "evaluation",
 ]
 # Rooms apart from the order, and all that each may import of `recsys`.
@@ -42,6 +44,10 @@ APART = {
     "arrays": set[str](),
     "signing": {"errors", "files"},
     "metrics": {"errors", "ids", "events", "catalog", "histories"},
+    "variety": {"ids", "catalog", "metrics"},
+    "race": {"ids", "catalog", "metrics", "variety"},
+    "comparison": {"metrics"},
+    "figures": {"comparison", "metrics", "race"},
 }
 MAY_IMPORT = {
     "recsys": {"recsys"},
