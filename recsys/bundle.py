@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -20,13 +21,16 @@ from recsys.arrays import Arrays, built, flat
 from recsys.catalog import Catalog
 from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
+from recsys.facts import Facts
+from recsys.features import Asked, Racing, features, names_of
 from recsys.files import fsync_folder, fsync_tree, locked
 from recsys.interactions import Taste, Weighting
 from recsys.models.base import Model, learned_names, parameters
 from recsys.models.table import MODELS
-from recsys.pipeline import Pipeline, Source
+from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source
+from recsys.ranker import Ranker, check_ranker
 from recsys.signing import SigningKey, VerifyKey
-from recsys.soundness import check_catalog, check_model, check_value
+from recsys.soundness import check_catalog, check_facts, check_model, check_value
 from recsys.stages import STAGES
 from recsys.watching import WatchCurve
 
@@ -56,7 +60,11 @@ class Bundle:
         Up to when events were learned from.
     origin
         Where it comes from, for people to read: when and by which code it was made, from how much
-        data, what each model learned from; JSON values.
+        data, what each model learned from, what was found out about its scorers; JSON values.
+    rankers
+        By scene, for the pipelines whose scorer is one.
+    facts
+        What rankers know of each item.
     """
 
     bundle_id: str
@@ -67,6 +75,20 @@ class Bundle:
     figures: Mapping[str, Any]
     data_until_ms: int
     origin: Mapping[str, Any] = field(default_factory=dict)
+    rankers: Mapping[str, Ranker] = field(default_factory=dict)
+    facts: Facts | None = None
+
+    def scorer(self, scene: str) -> Scorer | None:
+        """What orders the candidates of a scene besides reciprocal ranks; None if nothing does."""
+        by = {"ranker": self._by_ranker}.get(self.pipelines[scene].scorer)
+        return by and partial(by, scene)
+
+    def _by_ranker(self, scene: str, racing: Racing, context: Context) -> Scored:
+        if self.facts is None:
+            raise BundleError(f"{scene} has a ranker but the bundle has no facts of items")
+        asked = Asked(row=context.row, basket=context.basket.items, at_ms=context.at_ms)
+        table = features(racing, asked, self.catalog, self.facts)
+        return Scored(racing, self.rankers[scene].scores(table), table)
 
 
 def check_name(name: str, what: str) -> str:
@@ -89,8 +111,21 @@ def check(bundle: Bundle) -> None:
     for scene, pipeline in bundle.pipelines.items():
         unknown = {s.model for s in pipeline.sources} - set(bundle.models)
         unknown |= set(pipeline.stages) - set(STAGES)
+        unknown |= {pipeline.scorer} - {"", *SCORERS}
         if unknown:
             raise BundleError(f"pipeline {scene} names what is not there: {sorted(unknown)}")
+        _check_scorer(bundle, scene, pipeline)
+    if bundle.facts is not None:
+        check_facts(bundle.facts, n)
+
+
+def _check_scorer(bundle: Bundle, scene: str, pipeline: Pipeline) -> None:
+    if pipeline.scorer == "ranker":
+        if scene not in bundle.rankers or bundle.facts is None:
+            raise BundleError(f"pipeline {scene} has no ranker, or no facts for it to know")
+        ranker, where = bundle.rankers[scene], f"rankers.{scene}"
+        check_value(ranker, Ranker, where)
+        check_ranker(ranker, names_of([source.name for source in pipeline.sources]), where)
 
 
 def write(bundle: Bundle, folder: Path, key: SigningKey, *, table: ModelTable = MODELS) -> Path:
@@ -144,6 +179,10 @@ def _arrays_of(bundle: Bundle) -> Arrays:
     found = flat(bundle.catalog, "catalog")
     found |= flat(bundle.taste.video_s, "taste.video_s")
     found |= flat(bundle.taste.weighting.watch, "taste.watch")
+    for scene, ranker in bundle.rankers.items():
+        found |= flat(ranker, f"rankers.{check_name(scene, 'a scene')}")
+    if bundle.facts is not None:
+        found |= flat(bundle.facts, "facts")
     for name, model in bundle.models.items():
         for learned in learned_names(model):
             found |= flat(getattr(model, learned), f"models.{name}.{learned}")
@@ -167,6 +206,7 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
             "weights": {kind.word: weight for kind, weight in weighting.by_type.items()},
             "half_life_days": weighting.half_life_days,
         },
+        "rankers": sorted(bundle.rankers),
         "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
         "figures": dict(bundle.figures),
     }
@@ -254,6 +294,12 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
         figures=manifest["figures"],
         data_until_ms=manifest["data_until_ms"],
         origin=manifest["origin"],
+        # Bundles of before there were rankers are read as well.
+        rankers={
+            scene: built(Ranker, arrays, f"rankers.{scene}")
+            for scene in manifest.get("rankers", [])
+        },
+        facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
     )
 
 

@@ -100,8 +100,13 @@ class Racing:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
-        told = (f"{of}{source}" for source in self.sources for of in ("says_", "share_"))
-        return (*NAMES, "fused", "fused_share", *told, *self.extra)
+        return (*names_of(self.sources), *self.extra)
+
+
+def names_of(sources: Sequence[str]) -> tuple[str, ...]:
+    """The names of the features where these sources race, in order."""
+    told = (f"{of}{source}" for source in sources for of in ("says_", "share_"))
+    return (*NAMES, "fused", "fused_share", *told)
 
 
 def features(racing: Racing, asked: Asked, catalog: Catalog, facts: Facts) -> Values:

@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Model, Ranking
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+# What orders candidates besides reciprocal ranks.
+SCORERS = ("blend", "ranker")
+# A scorer sees so many candidates of a kind, the best by reciprocal ranks.
+MAX_SCORED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,9 @@ class Pipeline:
         first ranks count more.
     video_share
         Share of videos where a scene shows both kinds, 0 to 1.
+    scorer
+        One of `SCORERS`: what orders the candidates once the sources are fused and the stages have
+        filtered; empty means that the fusion's order stays.
     """
 
     name: str
@@ -61,6 +71,7 @@ class Pipeline:
     stages: tuple[str, ...]
     fusion_k: float = 60.0
     video_share: float = 0.5
+    scorer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +139,42 @@ Stage = Callable[[Candidates, Context, Catalog], Candidates]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What a scorer made of the candidates.
+
+    Attributes
+    ----------
+    racing
+        What it was asked about.
+    scores
+        Shape (n,).
+    features
+        Shape (n, n features). What it looked at, if it looks at features.
+    """
+
+    racing: Racing
+    scores: Floats
+    features: Values | None = None
+
+
+Scorer = Callable[[Racing, Context], Scored]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Placed:
     """The list before it gets texts: candidates in their final order.
 
     Attributes
     ----------
     failed
-        Names of sources that failed and were left out.
+        What failed and was left out: "source:" and its name, or "scorer:" and which.
+    scored
+        What the scorer made of everything that was in the race.
     """
 
     candidates: Candidates
     failed: tuple[str, ...] = field(default=())
+    scored: Scored | None = None
 
 
 def run(
@@ -147,33 +183,95 @@ def run(
     catalog: Catalog,
     models: Mapping[str, Model],
     stages: Mapping[str, Stage],
+    scorer: Scorer | None = None,
 ) -> Placed:
     """Run the pipeline; ranks count within a kind, and the kinds take their seats at the end."""
     failed: list[str] = []
+    candidates = sourced(pipeline, context, models, failed)
+    for name in pipeline.stages:
+        candidates = stages[name](candidates, context, catalog)
+    scored = None
+    if scorer is not None and len(candidates):
+        candidates = _best(candidates, context.kinds, catalog, MAX_SCORED)
+        scored = _guarded(
+            lambda: scorer(told_of(pipeline, candidates, context, models, failed), context),
+            f"scorer:{pipeline.scorer}",
+            failed,
+        )
+    if scored is not None:
+        candidates = Candidates(candidates.items, scored.scores, candidates.parts)
+    # No more than k of a kind can be seated.
+    candidates = _best(candidates, context.kinds, catalog, context.k)
+    kinds = catalog.kind[candidates.items]
+    races = {kind: candidates.take(kinds == kind) for kind in context.kinds}
+    placed = place(races, pipeline.video_share, context.k)
+    return Placed(placed, tuple(dict.fromkeys(failed)), scored)
+
+
+def sourced(
+    pipeline: Pipeline, context: Context, models: Mapping[str, Model], failed: list[str]
+) -> Candidates:
+    """What the sources bring in, fused; names of those that fail are added to `failed`."""
     rankings = [
         tuple(_ask(source, context, models, kind, failed) for kind in context.kinds)
         for source in pipeline.sources
     ]
-    candidates = fuse(rankings, [s.weight for s in pipeline.sources], pipeline.fusion_k)
-    for name in pipeline.stages:
-        candidates = stages[name](candidates, context, catalog)
-    order = np.lexsort((candidates.items, -candidates.scores))
-    kinds = catalog.kind[candidates.items[order]]
-    # No more than k of a kind can be seated.
-    seated = {kind: order[np.flatnonzero(kinds == kind)[: context.k]] for kind in context.kinds}
-    races = {kind: candidates.take(chosen) for kind, chosen in seated.items()}
-    return Placed(place(races, pipeline.video_share, context.k), tuple(dict.fromkeys(failed)))
+    return fuse(rankings, [source.weight for source in pipeline.sources], pipeline.fusion_k)
 
 
 def _ask(
     source: Source, context: Context, models: Mapping[str, Model], kind: Kind, failed: list[str]
 ) -> Ranking:
-    row = context.row if source.of == "history" else context.basket
+    row = _row(source, context)
+    found = _guarded(
+        lambda: models[source.model].candidates(row, source.limit, kind),
+        f"source:{source.name}",
+        failed,
+    )
+    return Ranking.none() if found is None else found
+
+
+def _row(source: Source, context: Context) -> Row:
+    return context.row if source.of == "history" else context.basket
+
+
+def _guarded(work: Callable[[], T], name: str, failed: list[str]) -> T | None:
+    """What the work gives; None if it fails, with its name added to `failed`."""
     try:
-        return models[source.model].candidates(row, source.limit, kind)
-    except Exception:  # a broken source must not empty the page; the caller counts and reports it
-        failed.append(source.name)
-        return Ranking.none()
+        return work()
+    except Exception:  # broken parts must not empty the page; the caller counts and reports them
+        failed.append(name)
+        return None
+
+
+def told_of(
+    pipeline: Pipeline,
+    candidates: Candidates,
+    context: Context,
+    models: Mapping[str, Model],
+    failed: list[str],
+) -> Racing:
+    """The candidates with what every source says of each; a failed source says nothing."""
+    items = candidates.items
+    opinions = np.full((len(pipeline.sources), len(items)), np.nan, dtype=np.float32)
+    for place_, source in enumerate(pipeline.sources):
+        if f"source:{source.name}" not in failed:
+            opinions[place_] = models[source.model].score_of(_row(source, context), items)
+    return Racing(
+        items=items,
+        fused=candidates.scores,
+        opinions=opinions,
+        sources=tuple(source.name for source in pipeline.sources),
+    )
+
+
+def _best(candidates: Candidates, kinds: tuple[Kind, ...], catalog: Catalog, n: int) -> Candidates:
+    """The n candidates of each kind with the highest scores, best first; ties: lower position."""
+    order = np.lexsort((candidates.items, -candidates.scores))
+    kind_of = catalog.kind[candidates.items[order]]
+    return candidates.take(
+        np.concatenate([order[np.flatnonzero(kind_of == kind)[:n]] for kind in kinds])
+    )
 
 
 def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: float) -> Candidates:

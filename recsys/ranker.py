@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import BundleError
-from recsys.features import Racing, Values
+from recsys.features import Values
 from recsys.ids import Mask, Texts
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ class Trees:
     is_left_if_missing
         The same shape. Where a candidate goes whose feature is not known.
     threshold
-        The same shape. Left up to this value; infinite where there is nothing to ask.
+        The same shape. Left up to this value; the largest there is where there is nothing to ask.
     leaf
         Shape (n_trees, 2^depth). What a tree adds to the score.
     """
@@ -89,31 +89,26 @@ class Ranker:
         """Trees learned with features of these names."""
         return cls(trees, Texts.of(names))
 
-    def scores(self, racing: Racing, table: Values) -> Floats:
-        """Shape (n candidates,), no unit, comparable within the candidates only.
-
-        Raises
-        ------
-        BundleError
-            The features are others than it was learned with.
-        """
-        if racing.names != tuple(self.names.all()):
-            odd = sorted(set(racing.names) ^ set(self.names.all()))
-            raise BundleError(f"a ranker was learned with other features, differing: {odd[:5]}")
+    def scores(self, table: Values) -> Floats:
+        """Shape (n candidates,), no unit, comparable within the candidates only."""
         return self.trees.scores(table)
 
 
-def check_ranker(ranker: Ranker, name: str) -> None:
-    """Raise BundleError unless the trees have one shape and ask for features there are."""
-    trees, n_features = ranker.trees, len(ranker.names)
+def check_ranker(ranker: Ranker, names: Sequence[str], where: str) -> None:
+    """Raise BundleError unless the trees have one shape and ask for the features there are."""
+    known = ranker.names.all()
+    if known != list(names):
+        odd = sorted(set(known) ^ set(names))
+        raise BundleError(f"{where} was learned with other features, differing: {odd[:5]}")
+    trees, n_features = ranker.trees, len(known)
     n_trees, n_leaves = trees.leaf.shape if trees.leaf.ndim == 2 else (0, 0)
     if n_leaves not in [2**depth for depth in range(1, MAX_DEPTH + 1)]:
-        raise BundleError(f"{name} has trees of {n_leaves} leaves; allowed: 2 to {2**MAX_DEPTH}")
+        raise BundleError(f"{where} has trees of {n_leaves} leaves; allowed: 2 to {2**MAX_DEPTH}")
     nodes: tuple[NDArray[Any], ...] = (trees.column, trees.is_left_if_missing, trees.threshold)
     if any(one.shape != (n_trees, n_leaves - 1) for one in nodes):
-        raise BundleError(f"{name} has nodes of another shape than ({n_trees}, {n_leaves - 1})")
+        raise BundleError(f"{where} has nodes of another shape than ({n_trees}, {n_leaves - 1})")
     if trees.column.size and not 0 <= trees.column.min() <= trees.column.max() < n_features:
-        raise BundleError(f"{name} asks for features there are not; allowed: {n_features}")
+        raise BundleError(f"{where} asks for features there are not; allowed: {n_features}")
 
 
 def flattened(trees: Sequence[dict[str, Any]], depth: int) -> Trees:
@@ -127,7 +122,7 @@ def flattened(trees: Sequence[dict[str, Any]], depth: int) -> Trees:
     shape = (len(trees), 2**depth - 1)
     column = np.zeros(shape, dtype=np.int32)
     is_left = np.ones(shape, dtype=np.bool_)
-    threshold = np.full(shape, np.inf, dtype=np.float32)
+    threshold = np.full(shape, np.finfo(np.float32).max, dtype=np.float32)
     leaf = np.zeros((len(trees), 2**depth))
     for number, tree in enumerate(trees):
         level: list[dict[str, Any]] = [tree["tree_structure"]]

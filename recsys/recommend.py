@@ -11,7 +11,7 @@ from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context, Placed, run
+from recsys.pipeline import Candidates, Context, Placed, Scored, run
 from recsys.reasons import Explainer
 from recsys.scenes import scene_named
 from recsys.stages import STAGES
@@ -68,10 +68,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """A served list and, in the same order, its items' positions in the bundle's catalogue."""
+    """A served list and, in the same order, its items' positions in the bundle's catalogue.
+
+    Attributes
+    ----------
+    scored
+        What the scorer saw and made of all candidates, where there was one.
+    """
 
     served: ServedList
     items: Idxs
+    scored: Scored | None = None
 
 
 def recommend(
@@ -96,7 +103,9 @@ def recommend(
     """
     context = _context(request, history, bundle, at)
     pipeline = bundle.pipelines[request.scene]
-    placed = _filled(run(pipeline, context, bundle.catalog, bundle.models, STAGES), context, bundle)
+    scorer = bundle.scorer(request.scene)
+    placed = run(pipeline, context, bundle.catalog, bundle.models, STAGES, scorer)
+    placed = _filled(placed, context, bundle)
     explainer = Explainer(
         pipeline=pipeline,
         context=context,
@@ -113,10 +122,10 @@ def recommend(
         bundle=bundle.bundle_id,
         pipeline=pipeline.name,
         personalised=_is_personal(placed.candidates, request, bundle),
-        degraded=tuple(f"source:{name}" for name in placed.failed),
+        degraded=placed.failed,
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
-    return Answer(served, placed.candidates.items)
+    return Answer(served, placed.candidates.items, placed.scored)
 
 
 def _context(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
@@ -167,11 +176,13 @@ def _filled(placed: Placed, context: Context, bundle: Bundle) -> Placed:
     for name in dict.fromkeys(("excluded", *pipeline.stages)):
         newest = STAGES[name](newest, context, bundle.catalog)
     newest = newest.take(np.arange(min(missing, len(newest))))
+    # A scorer's scores may be below 0, and what only fills must not seem better than they are.
+    lowest = min(0.0, float(candidates.scores.min(initial=0.0)))
     return replace(
         placed,
         candidates=Candidates(
             np.concatenate([candidates.items, newest.items]),
-            np.concatenate([candidates.scores, newest.scores]),
+            np.concatenate([candidates.scores, newest.scores + lowest]),
             np.concatenate([candidates.parts, newest.parts], axis=1),
         ),
     )

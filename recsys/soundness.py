@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from recsys.catalog import Catalog, Kind, Links
 from recsys.errors import BundleError
+from recsys.facts import COLUMNS, Facts
 from recsys.ids import IdMap
 from recsys.models.base import Model, learned_names
 from recsys.models.index import IndexByKind, VectorIndex
 from recsys.models.lists import ListsByKind, ScoredLists
 
 # Where a number may be unknown.
-_MAY_BE_NAN = ("duration_s", "video_s")
+_MAY_BE_NAN = ("duration_s", "video_s", "facts.values")
 
 
 def check_value(value: object, hint: Any, name: str) -> None:
@@ -131,3 +132,11 @@ def _check_lists(lists: ScoredLists, catalog: Catalog, name: str) -> None:
     if n_keys not in (len(catalog), len(catalog.tag_names), 1):
         raise BundleError(f"{name} has {n_keys} lists; allowed: one an item, one a tag, or one")
     check_range(lists.items, len(catalog), f"{name}.items")
+
+
+def check_facts(facts: Facts, n_items: int) -> None:
+    """Raise BundleError unless there is one row an item and one column a fact."""
+    check_value(facts, Facts, "facts")
+    if facts.values.shape != (n_items, len(COLUMNS)):
+        allowed = (n_items, len(COLUMNS))
+        raise BundleError(f"facts.values has shape {facts.values.shape}; allowed: {allowed}")
