@@ -30,7 +30,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "bundles": ("training.bundles_cli", "List, show, publish or roll back bundles."),
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
-    "bench": ("serving.cli", "Measure what the README claims."),
+    "bench": ("", "Measure what the README claims."),
+}
+
+# The group `dapei bench` joins two rooms, neither of which knows the other.
+BENCH: dict[str, tuple[str, str]] = {
+    "models": (
+        "training.bench_cli",
+        "Every model on every public data set, next to the best figure known.",
+    ),
+    "training": (
+        "training.bench_cli",
+        "Seconds to load, learn and recommend, next to other libraries, and how they grow.",
+    ),
+    "serving": (
+        "serving.bench_cli",
+        "Lists next to a bare endpoint in one run, events, a swap of the bundle, a start.",
+    ),
 }
 
 
@@ -41,17 +57,29 @@ def describe() -> None:
     """
 
 
-def command_line(asked: str | None) -> typer.Typer:
-    """The whole command; only the module that holds the sub-command `asked` is imported."""
-    root = typer.Typer(no_args_is_help=True, add_completion=False)
+def command_line(asked: str, inside: str = "") -> typer.Typer:
+    """The whole command; only the module that holds the sub-command `asked` is imported.
+
+    Parameters
+    ----------
+    inside
+        What is asked of the group `bench`, if that is asked; as `asked`, empty for nothing.
+    """
+    root = _joined(COMMANDS, asked)
     root.callback()(describe)
-    module = COMMANDS[asked][0] if asked in COMMANDS else None
-    if module is not None:
-        root.add_typer(import_module(module).app)
-    for name, (place, line) in COMMANDS.items():
-        if place != module:
-            root.command(name, help=line)(describe)
+    root.add_typer(_joined(BENCH, inside), name="bench", help=COMMANDS["bench"][1])
     return root
+
+
+def _joined(commands: dict[str, tuple[str, str]], asked: str) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True, add_completion=False)
+    module = commands[asked][0] if asked in commands else ""
+    if module:
+        group.add_typer(import_module(module).app)
+    for name, (place, line) in commands.items():
+        if place and place != module:
+            group.command(name, help=line)(describe)
+    return group
 
 
 def main() -> None:
@@ -62,7 +90,7 @@ def main() -> None:
     # said before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        command_line(words[0] if words else None)()
+        command_line(*(words + ["", ""])[:2])()
     except RecsysError as error:
         Console(stderr=True).print(f"[red]{error.code}[/red] {error}", highlight=False)
         sys.exit(3 if isinstance(error, TooManyBadRows) else 1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Idxs
+from recsys.errors import RecsysError
 from recsys.histories import Histories
 from recsys.ids import Ints, Mask
 from recsys.interactions import Acts, Rows
@@ -23,8 +24,14 @@ from recsys.metrics import (
     reciprocal_rank,
 )
 from recsys.models.base import Model, Ranking, Scores
-from training.bench_tables import NothingToAsk
 from training.bench_trial import Trial
+
+
+class NoOpinion(RecsysError):
+    """A model has nothing to say about a set."""
+
+    code = "no_opinion"
+
 
 # A block of dense scores holds at most so many, 100 MB in single precision.
 MAX_BLOCK_CELLS = 25_000_000
@@ -88,14 +95,16 @@ def measure_all(trials: Iterable[Trial], name: str, factory: Factory) -> tuple[l
 
     Raises
     ------
-    NothingToAsk
+    NoOpinion
         The model has no opinion on anything for anybody.
     """
     answered: list[Answered] = []
     times: list[Times] = []
     for trial, model, fit_s in _fitted(trials, factory):
         if not answered and not _has_opinion(trial, model):
-            raise NothingToAsk(f"{name} has no opinion on {trial.name}; nothing there is for it")
+            raise NoOpinion(
+                f"it has no opinion there, got none for {PROBED} people; {name} is left out"
+            )
         lists, dense_s, list_ms = lists_of(trial, model)
         answered.append(Answered(trial=trial, lists=lists))
         times.append(Times(fit_s=fit_s, dense_s=dense_s, list_ms=list_ms))

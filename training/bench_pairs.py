@@ -113,7 +113,7 @@ def watched_pairs(folder: Path) -> list[Trial]:
 
 def _halves(folder: Path) -> dict[str, Path]:
     """The tables to learn from, to find, and to tune on if there is one."""
-    found = {name: matching(folder, rf"(^|_){name}(_|$)")[0] for name in ("train", "test")}
+    found = {name: matching(folder, name)[0] for name in ("train", "test")}
     tuned = [path for stem, path in tables(folder).items() if re.search(r"(^|_)valid", stem)]
     return found | ({"valid": tuned[0]} if tuned else {})
 

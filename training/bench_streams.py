@@ -59,11 +59,11 @@ def sv(folder: Path) -> list[Trial]:
 def _streams(folder: Path) -> tuple[pl.Series, pl.Series, pl.DataFrame, pl.DataFrame]:
     """The persons of the histories, the videos, mentions in the histories, and later long views."""
     told = _mentions(matching(folder, "history")[0])
-    logs = [read(path, "person", "item", "long") for path in matching(folder, "^log_")]
+    logs = [read(path, "person", "item", "long") for path in matching(folder, "log")]
     later = pl.concat(logs).filter(pl.col("long") > 0)
     # Who has no history cannot be asked what their history leads to.
     later = later.join(told.select("person").unique(), on="person", how="semi")
-    videos = [read(path, "item")["item"] for path in matching(folder, "^videos")]
+    videos = [read(path, "item")["item"] for path in matching(folder, "video")]
     users, persons = coded(told["person"], later["person"])
     items, places = coded(told["item"], later["item"], *videos)
     told = told.with_columns(person=pl.Series(persons[0]), item=pl.Series(places[0]))

@@ -51,8 +51,8 @@ def tables(folder: Path) -> dict[str, Path]:
     return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in (".parquet", ".csv")}
 
 
-def matching(folder: Path, pattern: str) -> list[Path]:
-    """The tables whose names hold a pattern.
+def matching(folder: Path, word: str) -> list[Path]:
+    """The tables that have a word in their names, between underlines.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def matching(folder: Path, pattern: str) -> list[Path]:
         There is none.
     """
     there = tables(folder)
-    found = [path for stem, path in there.items() if re.search(pattern, stem)]
+    found = [path for stem, path in there.items() if re.search(rf"(^|_){word}s?(_|$)", stem)]
     if not found:
         names = ", ".join(there) or "no table at all"
         raise BrokenSet(
-            f"{folder.name} has no table for its protocol, got {names}; "
-            f"allowed: a .parquet or .csv whose name holds {pattern}"
+            f"{folder.name} lacks a table that its protocol needs, got {names}; "
+            f"allowed: a .parquet or .csv with {word} in its name"
         )
     return found
 

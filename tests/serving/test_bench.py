@@ -87,7 +87,7 @@ def test_a_percentile_of_nothing_is_no_number():
 def test_the_command_measures_and_writes_its_figures(tmp_path):
     path = tmp_path / "figures.json"
     words = ["bench", "serving", "--items", "2000", "--seconds", "0.5", "--json", str(path)]
-    done = CliRunner().invoke(command_line("bench"), words)
+    done = CliRunner().invoke(command_line("bench", "serving"), words)
     assert done.exit_code == 0, done.output
     figures = json.loads(path.read_text())
     assert KEYS | {"swap_ms", "ready_ms", "server_p50_ms"} <= set(figures)

@@ -1,0 +1,85 @@
+"""One model on one set in a process of its own, so that its peak of memory is its own.
+
+`python -m training.bench_child` reads what is asked as JSON from its input and answers on its
+output; `training/bench_models.py` starts it.
+"""
+
+import resource
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from training.bench_contenders import contender
+from training.bench_figures import Figure, NoOpinion, Times, measure_all, with_folds
+from training.bench_sets import trials
+from training.bench_tables import BrokenSet, NothingToAsk
+
+# A kilobyte of Linux is what getrusage counts in.
+KB_A_MB = 1_024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Which model, with which hyperparameters, on which set."""
+
+    folder: str
+    model: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seed: int
+
+    def plain(self) -> bytes:
+        """As it travels to the child."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, raw: bytes) -> Self:
+        """As it arrives there."""
+        return cls(**orjson.loads(raw))
+
+
+def answer(ask: Ask) -> dict[str, Any]:
+    """Figures and what they cost; or, by one word, why there are none."""
+    try:
+        asked = with_folds(trials(Path(ask.folder)), ask.seed)
+        figures, times = measure_all(
+            asked, ask.model, contender(ask.model, ask.parameters, ask.seed)
+        )
+    except BrokenSet as error:
+        return {"broken": str(error)}
+    except NothingToAsk as error:
+        return {"skipped": str(error)}
+    except NoOpinion as error:
+        return {"left_out": str(error)}
+    return {"figures": [_plain(figure, times) for figure in figures]}
+
+
+def _plain(figure: Figure, times: Times) -> dict[str, Any]:
+    estimate = figure.estimate
+    return {
+        "form": figure.form,
+        "metric": figure.metric,
+        "value": estimate.mean,
+        "low": estimate.low,
+        "high": estimate.high,
+        "n": estimate.n,
+        "seconds": round(times.fit_s, 3),
+        "list_ms": round(times.list_ms, 3),
+    }
+
+
+def peak_mb() -> int:
+    """The most memory this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // KB_A_MB
+
+
+def main() -> None:
+    """Answer the one ask on the standard input."""
+    found = answer(Ask.read(sys.stdin.buffer.read()))
+    sys.stdout.buffer.write(orjson.dumps({**found, "peak_mb": peak_mb()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""`dapei bench models` and `dapei bench training`."""
+
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperCommand
+
+from recsys.errors import ConfigError
+from recsys.models.table import MODELS
+from training.bench_contenders import ALWAYS, contenders
+from training.bench_models import Plan, Report, Row, run
+from training.bench_plot import plot
+from training.config import ALL_TYPES, train_config
+from training.terminal import bars, complain, stoppable
+
+app = typer.Typer(no_args_is_help=True)
+PICTURES = (".png", ".svg")
+
+
+class Spreading(TyperCommand):
+    """A command whose options of many names take them in one go, too: `--sets A B`."""
+
+    many = ("--sets", "--models")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Write the option again before each of its names."""
+        spread: list[str] = []
+        option = None
+        for word in args:
+            if word.startswith("-"):
+                option = word if word in self.many else None
+            elif option and spread[-1] != option:
+                spread.append(option)
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+DataOption = Annotated[
+    Path, typer.Option(metavar="DIR", exists=True, file_okay=False, help="Folder of sets.")
+]
+SetsOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME…", help="Only these folders of it.")
+]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME…", help=f"Only these, and {ALWAYS}: {', '.join(contenders())}."),
+]
+ParametersOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="Hyperparameters: a TOML file with tables models.NAME."
+    ),
+]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option(dir_okay=False, help="Rows go here, too; those it holds are not run again."),
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", dir_okay=False, help="Bars as .png or .svg.")
+]
+LimitOption = Annotated[
+    float, typer.Option(min=1, help="Seconds after which a model on a set is given up.")
+]
+
+
+@app.command(
+    "models",
+    cls=Spreading,
+    help="Every model on every public data set, next to the best figure known. Each folder of DIR "
+    "is a set and the prefix of its name is its protocol: cf_, mb_, sv_, xd_, nbr_, session_, "
+    "retail_; any set of such a name runs. Dense means that every item is scored, served that "
+    "lists are made as for a request. Intervals are of 95 % over persons. Each model runs in a "
+    "process of its own, which gives its seconds of learning and its peak of memory. The exit "
+    "code is 1 if a set is broken or a model failed; the others run all the same.",
+)
+def measure_models(
+    data: DataOption,
+    sets: SetsOption = None,
+    models: ModelsOption = None,
+    config: ParametersOption = None,
+    seed: Annotated[int, typer.Option(help="Of learners and of folds.")] = 1,
+    json: JsonOption = None,
+    plot_file: PlotOption = None,
+    limit_s: LimitOption = 3_600,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is in the file.")] = False,
+) -> None:
+    """Tables on stdout, progress on stderr; the help above says of what."""
+    if plot_file is not None:
+        check_drawable(plot_file)
+    plan = Plan(
+        folders=_folders(data, sets),
+        models=_chosen(models),
+        parameters=_parameters(config),
+        seed=seed,
+        limit_s=limit_s,
+    )
+    if fresh and json is not None:
+        json.unlink(missing_ok=True)
+    with stoppable(), bars() as progress:
+        report = run(plan, json, progress=progress)
+    show(report)
+    if plot_file is not None:
+        plot(report.rows, plot_file)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def check_drawable(file: Path) -> None:
+    """Refuse a plot before anything is measured for it."""
+    if file.suffix not in PICTURES:
+        raise typer.BadParameter(
+            f"got {file.name!r}; allowed: a name that ends in {' or '.join(PICTURES)}",
+            param_hint="--plot",
+        )
+    if find_spec("matplotlib") is None:
+        raise ConfigError("a plot needs matplotlib, which is not there; install 'dapei[tune]'")
+
+
+def _folders(data: Path, sets: list[str] | None) -> list[Path]:
+    there = {path.name: path for path in sorted(data.iterdir()) if path.is_dir()}
+    unknown = [name for name in sets or () if name not in there]
+    if unknown:
+        raise typer.BadParameter(
+            f"got {unknown[0]!r}; allowed: {', '.join(there)}", param_hint="--sets"
+        )
+    return [there[name] for name in sets or there]
+
+
+def _chosen(names: list[str] | None) -> list[str]:
+    unknown = [name for name in names or () if name not in contenders()]
+    if unknown:
+        raise typer.BadParameter(
+            f"got {unknown[0]!r}; allowed: {', '.join(contenders())}", param_hint="--models"
+        )
+    return list(dict.fromkeys([ALWAYS, *(names or contenders())]))
+
+
+def _parameters(file: Path | None) -> dict[str, dict[str, Any]]:
+    """By model of the table: what a configuration says of it, checked as for training."""
+    if file is None:
+        return {}
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise ConfigError(f"{file} is no valid TOML: {cause}") from cause
+    # A table that is named like a model is that model's, whatever else its name says.
+    tables = {
+        name: {"model": name, **table} if name in MODELS else table
+        for name, table in said.get("models", {}).items()
+    }
+    known = train_config({**said, "models": tables}).models
+    found: dict[str, dict[str, Any]] = {}
+    for name in MODELS:
+        mine = known.get(name) or next(
+            (m for m in known.values() if m.model == name and m.learns_from == ALL_TYPES), None
+        )
+        if mine is not None and mine.parameters:
+            found[name] = dict(mine.parameters)
+    return found
+
+
+def show(report: Report) -> None:
+    """A table a set on stdout; what was left out or went wrong on stderr."""
+    out = Console()
+    by_set: dict[str, list[Row]] = {}
+    for row in report.rows:
+        by_set.setdefault(row["set"], []).append(row)
+    for name, rows in by_set.items():
+        out.print(_table(name, rows))
+    for line in report.skipped:
+        Console(stderr=True).print(line, style="yellow", highlight=False, markup=False)
+    for line in report.failures:
+        complain(line)
+
+
+def _table(name: str, rows: list[Row]) -> Table:
+    """A line a metric and model; the best of a metric comes first."""
+    shown = Table("metric", "model", title=name, title_justify="left")
+    for head in ("dense", "served", "± 95 %", "best known", "fit s", "ms a list", "MB"):
+        shown.add_column(head, justify="right")
+    pairs: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        if not row["failed"]:
+            pairs.setdefault((row["metric"], row["model"]), {})[row["form"]] = row
+    metrics = list(dict.fromkeys(metric for metric, _ in pairs))
+    order = sorted(pairs, key=lambda key: (metrics.index(key[0]), -_value(pairs[key], "dense")))
+    for metric, model in order:
+        forms = pairs[metric, model]
+        one = forms["dense"]
+        best = "" if one["published"] is None else f"{one['published']:.4f} {one['published_by']}"
+        values = [f"{_value(forms, form):.4f}" for form in ("dense", "served")]
+        costs = (f"{one['seconds']:.1f}", f"{one['list_ms']:.2f}", str(one["peak_mb"]))
+        shown.add_row(metric, model, *values, _half(one), best, *costs)
+    return shown
+
+
+def _value(forms: dict[str, Row], form: str) -> float:
+    value = forms[form]["value"]
+    return float("nan") if value is None else float(value)
+
+
+def _half(row: Row) -> str:
+    is_known = row["low"] is not None and row["high"] is not None
+    return f"{(row['high'] - row['low']) / 2:.4f}" if is_known else ""
