@@ -41,6 +41,11 @@ class Remembered:
         return self._known[key][0]
 
     @property
+    def models(self) -> list[Model]:
+        """What is known, that asked for last at the end."""
+        return [model for model, _ in self._known.values()]
+
+    @property
     def n_bytes(self) -> int:
         """Size of all that is known."""
         return sum(size for _, size in self._known.values())

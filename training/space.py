@@ -98,7 +98,6 @@ FUSION_K = Range(low=3, high=300, is_log=True)
 KNOWN: Mapping[str, Range | Choice | None] = {
     "seed": None,
     "exact_below": None,
-    "n_keys": None,
     "n_listed": None,
     "n_scored": None,
     "n_neighbours": None,

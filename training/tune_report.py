@@ -19,7 +19,7 @@ def learned_table(learned: Sequence[Learned]) -> Table:
     """A row a knob, most important first."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("parameter", overflow="fold")
-    for name in ("default", "best", "importance", "as good: from", "to"):
+    for name in ("default", "best", "importance", "as good\nfrom", "\nto"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in learned:
         share = "" if isnan(one.importance) else f"{one.importance:.2f}"
