@@ -1,32 +1,38 @@
-"""How good a bundle's lists are for test persons, against popularity and chance.
+"""How good a bundle's lists are for test persons, against popularity, chance and other bundles.
 
 Every contender goes through `recommend`, with the same stages, as the service does.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys.bundle import Bundle
-from recsys.catalog import Catalog, Idxs, Kind
+from recsys.catalog import Catalog, Idxs, Kind, Links
+from recsys.comparison import Comparison, compare
+from recsys.contenders import Contender
+from recsys.events import EventType
+from recsys.figures import (
+    AGAINST,
+    CHANCE,
+    PIPELINE,
+    POPULARITY,
+    Figure,
+    alone,
+    figures,
+    looks,
+    without,
+)
 from recsys.histories import History
-from recsys.interactions import Row, Rows
-from recsys.metrics import METRICS, Estimate, coverage, judge, novelty
-from recsys.models.base import Because, Model, Ranking, Scores
-from recsys.pipeline import Source
-from recsys.recommend import Request, recommend
-
-PIPELINE, POPULARITY, CHANCE, GAIN = "pipeline", "popularity", "random", "pipeline − popularity"
-# A contender of one source sends more than k, so that stages leave enough.
-SINGLE_LIMIT = 1_000
+from recsys.metrics import Estimate
+from recsys.race import EVERYBODY, Race, Shown
+from recsys.recommend import Request
+from recsys.variety import Takers, Traits
 
 Progress = Callable[[int, int], None]
-# By metric, shape (n_persons,).
-Values = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -49,6 +55,11 @@ class Case:
     at: datetime
     targets: Idxs
     basket: tuple[str, ...] = ()
+
+    @property
+    def n_acts(self) -> int:
+        """How many events the person had; what was only on a screen is no act of theirs."""
+        return int((self.history.type != EventType.IMPRESSION).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +104,15 @@ class Question:
         is_wanted[is_here] = np.isin(catalog.kind[targets[is_here]], self.kinds)
         return targets[is_wanted]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One estimate: which contender, at which metric and length of list."""
-
-    contender: str
-    metric: str
-    k: int
-    estimate: Estimate
+    def request(self, case: Case) -> Request:
+        """What is asked for one test person."""
+        return Request(
+            scene=self.scene,
+            user_id=case.user_id,
+            k=max(self.ks),
+            kinds=self.kinds,
+            order_items=case.basket,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,20 +124,28 @@ class Answers:
     n_persons
         Test persons with a target.
     n_strangers
-        Those among them without any history.
+        Those among them who had done nothing before.
+    comparisons
+        Of the pipeline with other bundles, where there were any.
     """
 
     question: Question
     n_persons: int
     n_strangers: int
     figures: tuple[Figure, ...]
+    comparisons: tuple[Comparison, ...] = ()
 
-    def find(self, contender: str, metric: str, k: int) -> Estimate:
+    def find(self, contender: str, metric: str, k: int, people: str = EVERYBODY) -> Estimate:
         """One estimate; KeyError if it was not measured."""
-        for figure in self.figures:
-            if (figure.contender, figure.metric, figure.k) == (contender, metric, k):
-                return figure.estimate
-        raise KeyError((contender, metric, k))
+        return self.of(people)[contender, metric, k]
+
+    def of(self, people: str = EVERYBODY) -> dict[tuple[str, str, int], Estimate]:
+        """Every estimate about a part of the people, by contender, metric and k."""
+        return {
+            (one.contender, one.metric, one.k): one.estimate
+            for one in self.figures
+            if one.people == people
+        }
 
     def plain(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -138,66 +157,101 @@ class Answers:
             "persons": self.n_persons,
             "strangers": self.n_strangers,
             "figures": [asdict(figure) for figure in self.figures],
+            "comparisons": [one.plain() for one in self.comparisons],
         }
 
 
-@dataclass(kw_only=True, slots=True, eq=False)
-class Chance:
-    """Any items, each as likely: what a list is worth that knows nothing.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Contest:
+    """Who answers questions, and what is known of the items; the same for all questions.
 
     Parameters
     ----------
-    seed
-        Of the whole series of answers.
+    bundle
+        Whose lists are called those of the pipeline.
+    against
+        A second bundle, compared with the first.
+    is_ablated
+        Whether the pipeline is compared with itself without each source, and with each alone.
+    n_verdicts
+        How many verdicts are given on all questions together.
     """
 
-    seed: int
-    kind_: NDArray[np.int8] = field(init=False, repr=False)
-    rng: np.random.Generator = field(init=False, repr=False)
-    is_personal: ClassVar[bool] = False
+    bundle: Contender
+    catalog: Catalog
+    traits: Traits
+    against: Contender | None = None
+    is_ablated: bool = False
+    n_verdicts: int = 1
+    seed: int = 0
 
-    def fit(self, _interactions: Rows, catalog: Catalog) -> Self:
-        """Know what items there are."""
-        self.kind_, self.rng = catalog.kind, np.random.default_rng(self.seed)
-        return self
+    def answers(
+        self, question: Question, cases: Iterable[Case], progress: Progress | None = None
+    ) -> Answers:
+        """Lists of every contender for every test person who has a target, judged."""
+        asked = _asked(question, cases, self.catalog, self.seed)
+        rivals = self._rivals(question.scene)
+        race = self._race(question, asked, {**self._usual(), **rivals}, progress)
+        return Answers(
+            question=question,
+            n_persons=len(race),
+            n_strangers=int((race.n_acts == 0).sum()),
+            figures=tuple(figures(race, question.ks)),
+            comparisons=self._comparisons(question, race, list(rivals)),
+        )
 
-    def score(self, rows: Rows) -> Scores:
-        """Any numbers."""
-        return self.rng.random((len(rows), rows.n_items), dtype=np.float32)
+    def _usual(self) -> dict[str, Contender]:
+        """The bundle, and the same bundle with popularity alone or chance alone as its source."""
+        found = {PIPELINE: self.bundle, CHANCE: self.bundle.by_chance(self.seed)}
+        popular = self.bundle.by_popularity()
+        return found if popular is None else {**found, POPULARITY: popular}
 
-    def candidates(self, _row: Row, k: int, within: Kind | None) -> Ranking:
-        """Any k items of the kind."""
-        is_wanted = np.full(len(self.kind_), True) if within is None else self.kind_ == within
-        items = np.flatnonzero(is_wanted)
-        chosen = self.rng.choice(items, size=min(k, len(items)), replace=False)
-        scores = np.arange(len(chosen), 0, -1, dtype=np.float32)
-        return Ranking(chosen.astype(np.int32), scores)
+    def _rivals(self, scene: str) -> dict[str, Contender]:
+        """Who is compared with the pipeline."""
+        found = {} if self.against is None else {AGAINST: self.against}
+        names = [source.name for source in self.bundle.bundle.pipelines[scene].sources]
+        if self.is_ablated and len(names) > 1:
+            found |= {without(name): self.bundle.without(scene, name) for name in names}
+            found |= {alone(name): self.bundle.only(scene, name) for name in names}
+        return found
 
-    def score_of(self, _row: Row, items: Idxs) -> Scores:
-        """Any numbers."""
-        return self.rng.random(len(items), dtype=np.float32)
+    def _race(
+        self,
+        question: Question,
+        asked: list[tuple[Case, Idxs]],
+        racing: Mapping[str, Contender],
+        progress: Progress | None,
+    ) -> Race:
+        shown: dict[str, Shown] = {}
+        total = len(racing) * len(asked)
+        for name, contender in racing.items():
+            answered = []
+            for case, _ in asked:
+                answered.append(contender.answer(question.request(case), case.history, case.at))
+                if progress is not None:
+                    progress(len(shown) * len(asked) + len(answered), total)
+            shown[name] = Shown(
+                Links.of(items for items, _ in answered),
+                np.array([is_personal for _, is_personal in answered], dtype=np.bool_),
+            )
+        return Race(
+            shown=shown,
+            targets=Links.of(targets for _, targets in asked),
+            n_acts=np.array([case.n_acts for case, _ in asked], dtype=np.int64),
+            traits=self.traits,
+            kinds=question.kinds,
+            per_pair=question.per_pair,
+        )
 
-    def because(self, _row: Row, items: Idxs) -> list[Because | None]:
-        """No reason."""
-        return [None] * len(items)
-
-
-def contenders(bundle: Bundle, *, seed: int) -> dict[str, Bundle]:
-    """The bundle, and the same bundle with popularity alone or chance alone as its source."""
-    impersonal = [name for name, model in bundle.models.items() if not model.is_personal]
-    found = {PIPELINE: bundle}
-    if impersonal:
-        found[POPULARITY] = _alone(bundle, bundle.models[impersonal[0]])
-    found[CHANCE] = _alone(bundle, Chance(seed=seed).fit(Rows.of([], 0), bundle.catalog))
-    return found
-
-
-def _alone(bundle: Bundle, model: Model) -> Bundle:
-    source = Source(name="alone", model="alone", limit=SINGLE_LIMIT)
-    pipelines = {
-        scene: replace(pipeline, sources=(source,)) for scene, pipeline in bundle.pipelines.items()
-    }
-    return replace(bundle, models={"alone": model}, pipelines=pipelines)
+    def _comparisons(
+        self, question: Question, race: Race, rivals: list[str]
+    ) -> tuple[Comparison, ...]:
+        found = [
+            one
+            for rival in rivals
+            for one in looks(race, question.ks, rival, is_judged=rival == AGAINST)
+        ]
+        return compare(found, n_verdicts=self.n_verdicts, seed=self.seed)
 
 
 def evaluate(
@@ -205,25 +259,24 @@ def evaluate(
     cases: Iterable[Case],
     bundle: Bundle,
     *,
+    takers: Takers | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Answers:
-    """Lists of every contender for every test person who has a target, judged."""
-    asked = _asked(question, cases, bundle.catalog, seed)
-    lists: dict[str, list[Idxs]] = {}
-    racing = contenders(bundle, seed=seed)
-    for name, contender in racing.items():
-        lists[name] = []
-        for case, _ in asked:
-            lists[name].append(_listed(question, case, contender))
-            if progress is not None:
-                progress(sum(map(len, lists.values())), len(racing) * len(asked))
-    return Answers(
-        question=question,
-        n_persons=len(asked),
-        n_strangers=sum(len(case.history) == 0 for case, _ in asked),
-        figures=tuple(_figures(question, lists, [targets for _, targets in asked], bundle)),
+    """One bundle's answers to one question.
+
+    Parameters
+    ----------
+    takers
+        Without it nothing is said of popularity and of items new to everybody.
+    """
+    contest = Contest(
+        bundle=Contender(bundle),
+        catalog=bundle.catalog,
+        traits=Traits.of(bundle.catalog, takers),
+        seed=seed,
     )
+    return contest.answers(question, cases, progress)
 
 
 def _asked(
@@ -237,65 +290,3 @@ def _asked(
         chosen = rng.choice(len(asked), size=question.people, replace=False)
         asked = [asked[int(place)] for place in np.sort(chosen)]
     return asked
-
-
-def _listed(question: Question, case: Case, bundle: Bundle) -> Idxs:
-    request = Request(
-        scene=question.scene,
-        user_id=case.user_id,
-        k=max(question.ks),
-        kinds=question.kinds,
-        order_items=case.basket,
-    )
-    return recommend(request, case.history, bundle, at=case.at, list_id="evaluation").items
-
-
-def _figures(
-    question: Question, lists: Mapping[str, list[Idxs]], targets: list[Idxs], bundle: Bundle
-) -> list[Figure]:
-    popularity = _popularity(bundle)
-    n_shown = int((bundle.catalog.on_sale & np.isin(bundle.catalog.kind, question.kinds)).sum())
-    parts = [_parts(one, question.per_pair) for one in targets]
-    counts = np.array([len(one) for one in parts])
-    found = []
-    for k in question.ks:
-        for name, by_metric in _values(lists, parts, k).items():
-            estimates = {m: Estimate.of_ratio(sums, counts) for m, sums in by_metric.items()}
-            if name in lists:
-                estimates["coverage"] = coverage(lists[name], k, n_shown)
-                estimates["novelty"] = novelty(lists[name], k, popularity)
-            found += [
-                Figure(contender=name, metric=metric, k=k, estimate=estimate)
-                for metric, estimate in estimates.items()
-            ]
-    return found
-
-
-def _parts(targets: Idxs, per_pair: bool) -> list[Idxs]:
-    """The sets of targets that a list is judged by: one of all, or one of each."""
-    return [targets[place : place + 1] for place in range(len(targets))] if per_pair else [targets]
-
-
-def _values(lists: Mapping[str, list[Idxs]], parts: list[list[Idxs]], k: int) -> dict[str, Values]:
-    """For each contender, and for the pipeline's lead, each metric's sum for each person."""
-    values = {}
-    for name, ranking in lists.items():
-        judged = [[judge(r, one) for one in own] for r, own in zip(ranking, parts, strict=True)]
-        values[name] = {
-            metric: np.array([sum(of(one, k) for one in own) for own in judged], dtype=np.float64)
-            for metric, of in METRICS.items()
-        }
-    if POPULARITY in values:
-        ours, theirs = values[PIPELINE], values[POPULARITY]
-        values[GAIN] = {metric: ours[metric] - theirs[metric] for metric in METRICS}
-    return values
-
-
-def _popularity(bundle: Bundle) -> NDArray[np.float64]:
-    """Each item's share of all weight, as the bundle's own popularity has it."""
-    nobody = Rows.of([Row(np.empty(0, np.int32), np.empty(0, np.float32))], len(bundle.catalog))
-    for model in bundle.models.values():
-        if not model.is_personal:
-            scores = np.nan_to_num(model.score(nobody)[0].astype(np.float64))
-            return np.asarray(scores / max(scores.sum(), 1e-12))
-    return np.zeros(len(bundle.catalog))

@@ -79,6 +79,40 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PerPerson:
+    """One value a person: the sum over their acts, and how many acts it is the sum of.
+
+    Attributes
+    ----------
+    sums, counts
+        Shape (n_persons,). A person for whom nothing is defined has 0 acts.
+    """
+
+    sums: NDArray[np.float64]
+    counts: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Self:
+        """One act a person; NaN where a person has none."""
+        is_there = ~np.isnan(values)
+        return cls(np.where(is_there, values, 0.0), is_there.astype(np.float64))
+
+    def estimate(self) -> Estimate:
+        """The mean over acts, with the interval over persons."""
+        there = self.counts > 0
+        return Estimate.of_ratio(self.sums[there], self.counts[there])
+
+    def among(self, persons: Mask) -> "PerPerson":
+        """The same with nothing defined for everybody else."""
+        return PerPerson(np.where(persons, self.sums, 0.0), np.where(persons, self.counts, 0.0))
+
+    def minus(self, other: "PerPerson") -> "PerPerson":
+        """The difference for each person for whom both are defined, over the same acts."""
+        both = (self.counts > 0) & (other.counts > 0)
+        return PerPerson(self.sums - other.sums, self.counts).among(both)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Judged:
     """One person's list after it was compared with what they did.
 
@@ -156,29 +190,3 @@ METRICS: dict[str, Metric] = {
     "map": average_precision,
     "mrr": reciprocal_rank,
 }
-
-
-def coverage(lists: Sequence[Idxs], k: int, n_items: int) -> Estimate:
-    """Share of the `n_items` that could be shown which are among anybody's first k."""
-    if n_items == 0 or not lists:
-        return Estimate.of([])
-    firsts = [one[:k] for one in lists]
-    shown, counts = np.unique(np.concatenate(firsts), return_counts=True)
-    only_once = shown[counts == 1]
-    left_out = np.array([np.isin(one, only_once).sum() for one in firsts]) / n_items
-    return Estimate.of_share(len(shown) / n_items, left_out)
-
-
-def novelty(lists: Sequence[Idxs], k: int, popularity: NDArray[Any]) -> Estimate:
-    """Mean surprise of the items among the first k, in bits (Zhou et al. 2010).
-
-    Parameters
-    ----------
-    popularity
-        Shape (n_items,). Share of persons or acts each item has; an item without any counts as
-        half of the smallest share there is, for its surprise would be endless.
-    """
-    known = popularity[popularity > 0]
-    floor = known.min() / 2 if len(known) else 1.0
-    surprise = -np.log2(np.maximum(popularity, floor))
-    return Estimate.of([float(surprise[one[:k]].mean()) for one in lists if len(one)])

@@ -1,17 +1,23 @@
 """Figures of a configuration on a shop: trained on the past, asked about what came after."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from recsys.bundle import Bundle
 from recsys.catalog import Kind
-from recsys.evaluation import Answers, Case, Question, evaluate
-from recsys.events import moment
+from recsys.contenders import Contender
+from recsys.errors import ConfigError
+from recsys.evaluation import Answers, Case, Contest, Question
+from recsys.events import EventType, moment
+from recsys.interactions import Taste
 from recsys.scenes import SCENES, scene_named
+from recsys.variety import Takers, Traits
 from training.cases import HeldOut, checkout_cases, held_out_cases, home_cases
 from training.config import TrainConfig
-from training.fit import Progress, fit, quiet
+from training.fit import Progress, fit, learned_taste, quiet
 from training.shop import Shop
 
 # Each kind alone, then the mixed list.
@@ -37,6 +43,22 @@ class Evaluation:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is asked beyond the figures of one configuration.
+
+    Parameters
+    ----------
+    against
+        Another configuration, learned from the same events and compared on the same persons.
+    is_ablated
+        Whether the pipelines are compared with themselves without each source.
+    """
+
+    against: TrainConfig | None = None
+    is_ablated: bool = False
+
+
 def questions(
     scenes: Sequence[str],
     kinds: Sequence[tuple[Kind, ...]] = ALL_KINDS,
@@ -51,7 +73,12 @@ def questions(
 
 
 def evaluate_by_time(
-    shop: Shop, config: TrainConfig, asked: Iterable[Question], *, progress: Progress = quiet
+    shop: Shop,
+    config: TrainConfig,
+    asked: Sequence[Question],
+    *,
+    plan: Plan | None = None,
+    progress: Progress = quiet,
 ) -> Evaluation:
     """Learn from what was before the split, ask about what came after.
 
@@ -65,32 +92,24 @@ def evaluate_by_time(
     """
     split_ms = shop.split_ms(config.holdout_days)
     before, since = shop.before(split_ms), shop.since(split_ms)
-    bundle = fit(before, config, bundle_id="evaluation", as_of_ms=split_ms, progress=progress)
-    by_scene = {
-        "home": list(home_cases(before, since, bundle.taste, split_ms)),
-        "post_checkout": list(checkout_cases(before, since, bundle.taste)),
-    }
-    split = {
-        "by": "time",
-        "at": moment(split_ms).isoformat(),
-        "events_before": len(before.histories.events),
-        "events_since": len(since.histories.events),
-    }
-    answers = tuple(_answer(one, by_scene[one.scene], bundle, config, progress) for one in asked)
-    return Evaluation(split=split, answers=answers)
+    contest = _contest(before, config, plan or Plan(), len(asked), split_ms, progress)
+    split = {"by": "time"} | _parted(before, since, split_ms)
+    cases = _cases(before, since, contest.bundle.bundle.taste, split_ms)
+    return _evaluation(split, contest, asked, cases, progress)
 
 
 def evaluate_on_file(
     shop: Shop,
     config: TrainConfig,
-    asked: Iterable[Question],
+    asked: Sequence[Question],
     acts: Sequence[HeldOut],
     *,
+    plan: Plan | None = None,
     progress: Progress = quiet,
 ) -> Evaluation:
     """Learn from everything in the home, ask about held-out events that are not in it."""
-    bundle = fit(shop, config, bundle_id="evaluation", progress=progress)
-    cases = list(held_out_cases(shop, acts, bundle.taste))
+    contest = _contest(shop, config, plan or Plan(), len(asked), None, progress)
+    cases = list(held_out_cases(shop, acts, contest.bundle.bundle.taste))
     n_unknown = sum(shop.catalog.ids.find(item_id) is None for item_id in {a.item_id for a in acts})
     split = {
         "by": "file",
@@ -98,25 +117,119 @@ def evaluate_on_file(
         "events_since": len(acts),
         "unknown_items": n_unknown,
     }
-    answers = tuple(_answer(one, cases, bundle, config, progress) for one in asked)
-    return Evaluation(split=split, answers=answers)
+    return _evaluation(split, contest, asked, dict.fromkeys(SCENES, cases), progress)
 
 
-def _answer(
-    question: Question,
-    cases: Sequence[Case],
-    bundle: Bundle,
+def evaluate_bundles(
+    shop: Shop,
     config: TrainConfig,
-    progress: Progress,
-) -> Answers:
-    where = f"asking {question.scene} {question.kinds_word}"
-    return evaluate(
-        question,
-        cases,
-        bundle,
+    asked: Sequence[Question],
+    bundles: Sequence[Bundle],
+    *,
+    is_ablated: bool = False,
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Ask a bundle, and one it is compared with, about what came after the data of both.
+
+    Parameters
+    ----------
+    config
+        Of the home: what counts as a target.
+    bundles
+        One or two.
+
+    Raises
+    ------
+    ConfigError
+        Nothing came after.
+    """
+    split_ms = max(bundle.data_until_ms for bundle in bundles) + 1
+    before, since = shop.before(split_ms), shop.since(split_ms)
+    if len(since.histories.events) == 0:
+        raise ConfigError(
+            f"no event comes after {moment(split_ms - 1).isoformat()}, where the data of "
+            f"{' and '.join(bundle.bundle_id for bundle in bundles)} end; allowed: bundles older "
+            "than some events, or configurations, which are learned anew on one split"
+        )
+    first, *others = [Contender.foreign(bundle, shop.catalog) for bundle in bundles]
+    contest = Contest(
+        bundle=first,
+        catalog=shop.catalog,
+        traits=Traits.of(shop.catalog, takers(before, config)),
+        against=others[0] if others else None,
+        is_ablated=is_ablated,
+        n_verdicts=len(asked),
         seed=config.seed,
-        progress=lambda done, total: progress(where, done, total),
     )
+    split = {"by": "bundles", "bundles": [bundle.bundle_id for bundle in bundles]}
+    cases = _cases(before, since, learned_taste(before, config, split_ms), split_ms)
+    return _evaluation(split | _parted(before, since, split_ms), contest, asked, cases, progress)
+
+
+def takers(shop: Shop, config: TrainConfig) -> Takers:
+    """How many persons had to do with each item, by any act that speaks for it."""
+    events, n_items = shop.histories.events, len(shop.catalog)
+    speaks = np.zeros(len(EventType), dtype=np.bool_)
+    speaks[[kind for kind, weight in config.weights.items() if weight > 0]] = True
+    cells = np.unique((shop.histories.persons() * n_items + events.item)[speaks[events.type]])
+    return Takers(
+        counts=np.bincount(cells % n_items, minlength=n_items).astype(np.int64),
+        n_persons=len(np.unique(cells // n_items)),
+    )
+
+
+def _contest(
+    shop: Shop,
+    config: TrainConfig,
+    plan: Plan,
+    n_questions: int,
+    as_of_ms: int | None,
+    progress: Progress,
+) -> Contest:
+    def learned(said: TrainConfig) -> Contender:
+        bundle_id = "evaluation"
+        return Contender(fit(shop, said, bundle_id=bundle_id, as_of_ms=as_of_ms, progress=progress))
+
+    return Contest(
+        bundle=learned(config),
+        catalog=shop.catalog,
+        traits=Traits.of(shop.catalog, takers(shop, config)),
+        against=None if plan.against is None else learned(plan.against),
+        is_ablated=plan.is_ablated,
+        n_verdicts=n_questions,
+        seed=config.seed,
+    )
+
+
+def _cases(before: Shop, since: Shop, taste: Taste, split_ms: int) -> dict[str, list[Case]]:
+    return {
+        "home": list(home_cases(before, since, taste, split_ms)),
+        "post_checkout": list(checkout_cases(before, since, taste)),
+    }
+
+
+def _parted(before: Shop, since: Shop, split_ms: int) -> dict[str, Any]:
+    return {
+        "at": moment(split_ms).isoformat(),
+        "events_before": len(before.histories.events),
+        "events_since": len(since.histories.events),
+    }
+
+
+def _evaluation(
+    split: dict[str, Any],
+    contest: Contest,
+    asked: Sequence[Question],
+    cases: dict[str, list[Case]],
+    progress: Progress,
+) -> Evaluation:
+    def answered(question: Question) -> Answers:
+        where = f"asking {question.scene} {question.kinds_word}"
+        return contest.answers(
+            question, cases[question.scene], lambda done, total: progress(where, done, total)
+        )
+
+    return Evaluation(split=split, answers=tuple(answered(one) for one in asked))
 
 
 def scenes_asked(*, has_times: bool) -> list[str]:

@@ -9,8 +9,8 @@ import numpy as np
 from recsys.bundle import Bundle
 from recsys.catalog import Kind
 from recsys.errors import ConfigError
-from recsys.evaluation import GAIN
 from recsys.events import Event, EventType
+from recsys.figures import GAIN
 from recsys.histories import History
 from recsys.recommend import Request, recommend
 from recsys.scenes import SCENES

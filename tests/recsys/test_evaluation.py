@@ -5,20 +5,13 @@ import numpy as np
 import pytest
 
 from recsys.catalog import Catalog, Kind
-from recsys.evaluation import (
-    CHANCE,
-    GAIN,
-    PIPELINE,
-    POPULARITY,
-    Case,
-    Chance,
-    Question,
-    contenders,
-    evaluate,
-)
+from recsys.comparison import Verdict
+from recsys.contenders import Contender
+from recsys.evaluation import Case, Contest, Question, evaluate
 from recsys.events import EventType
-from recsys.interactions import Rows
+from recsys.figures import AGAINST, CHANCE, GAIN, PIPELINE, POPULARITY, TARGETS
 from recsys.pipeline import Source
+from recsys.variety import Takers, Traits
 from tests.planted import NOW, Fixed, FixedForAll, bundle_of, event, history_of, item
 
 # Positions 0–9 products, 10–19 videos.
@@ -39,13 +32,13 @@ def case_of(*targets, events=(KNOWN,), **more):
     return Case(user_id="user-5001", history=history, at=NOW, targets=found, **more)
 
 
-def asked(*cases, bundle=None, **more):
+def asked(*cases, bundle=None, takers=None, **more):
     question = Question(**{"scene": "home", "kinds": PRODUCTS, "ks": (2, 3)} | more)
-    return evaluate(question, cases, bundle or a_bundle())
+    return evaluate(question, cases, bundle or a_bundle(), takers=takers)
 
 
-def mean(answers, contender, metric, k):
-    return answers.find(contender, metric, k).mean
+def mean(answers, contender, metric, k, *people):
+    return answers.find(contender, metric, k, *people).mean
 
 
 def test_figures_by_hand():
@@ -131,9 +124,9 @@ def test_pairs_can_be_judged_alone():
     assert answers.plain()["per_pair"] is True
 
 
-def test_nobody_to_ask_gives_no_estimate():
+def test_nobody_to_ask_gives_no_figure():
     answers = asked()
-    assert (answers.n_persons, np.isnan(mean(answers, PIPELINE, "ndcg", 2))) == (0, True)
+    assert (answers.n_persons, answers.figures) == (0, ())
 
 
 def test_metric_that_was_not_measured_is_refused():
@@ -149,23 +142,163 @@ def test_coverage_and_novelty_are_of_the_lists():
         answers.find(GAIN, "coverage", 2)
 
 
-def test_what_is_popular_is_less_novel():
-    class Counted(FixedForAll):
-        def score(self, rows):
-            return np.tile(np.arange(20, 0, -1, dtype=np.float32), (len(rows), 1))
+# Item n was had by 20 − n of 40 persons, the last of each kind by nobody.
+COUNTS = np.where(np.isin(np.arange(20), [9, 19]), 0, np.arange(20, 0, -1))
+TAKERS = Takers(COUNTS, 40)
 
-    models = {"near": Fixed(items=(9, 8)), "popular": Counted(items=(0, 1))}
-    bundle = bundle_of(CATALOG, models, sources=(Source(name="near", model="near"),))
-    answers = asked(case_of(3), bundle=bundle)
-    shares = np.arange(20, 0, -1) / 210
-    assert mean(answers, POPULARITY, "novelty", 2) == pytest.approx(-np.log2(shares[:2]).mean())
-    # The person knows item 9, and knowing it is no reason to leave a product out.
-    assert mean(answers, PIPELINE, "novelty", 2) == pytest.approx(-np.log2(shares[[9, 8]]).mean())
+
+def test_what_is_popular_is_less_novel():
+    bundle = bundle_of(
+        CATALOG,
+        {"near": Fixed(items=(8, 9)), "popular": FixedForAll(items=(0, 1))},
+        sources=(Source(name="near", model="near"),),
+    )
+    answers = asked(case_of(3), bundle=bundle, takers=TAKERS)
+    assert mean(answers, POPULARITY, "novelty", 2) == pytest.approx(-np.log2([0.5, 19 / 40]).mean())
+    # What nobody had counts as had by half a person.
+    assert mean(answers, PIPELINE, "novelty", 2) == pytest.approx(
+        -np.log2([12 / 40, 0.5 / 40]).mean()
+    )
+
+
+def test_popularity_shown_against_taken():
+    # Of ten products, 9 is the least popular: 0.05; then 8: 0.15, … 3: 0.65, 1: 0.85.
+    known = (event("item-1005"),)
+    answers = asked(case_of(8), case_of(9, len(CATALOG), events=known), takers=TAKERS)
+    assert mean(answers, PIPELINE, "popularity", 2) == pytest.approx((0.65 + 0.85) / 2)
+    assert mean(answers, TARGETS, "popularity", 2) == pytest.approx((0.15 + 0.05) / 2)
+    assert mean(answers, PIPELINE, "popularity_lift", 2) == pytest.approx(0.75 - 0.1)
+
+
+def test_targets_nobody_had_before_are_judged_apart():
+    bundle = bundle_of(CATALOG, {"near": Fixed(items=(9, 3))})
+    known = event("item-1005")
+    answers = asked(
+        case_of(9, 1, events=(known,)),
+        case_of(3, events=(known,)),
+        case_of(1, len(CATALOG), events=(known,)),
+        bundle=bundle,
+        takers=TAKERS,
+    )
+    # Two of five targets were new to everybody, and the list held the one that it could.
+    assert mean(answers, TARGETS, "cold_share", 2) == pytest.approx(2 / 5)
+    hit_rate = answers.find(PIPELINE, "cold_hit_rate", 2)
+    assert (hit_rate.mean, hit_rate.n) == (pytest.approx(1 / 2), 2)
+    assert mean(answers, PIPELINE, "cold_recall", 2) == pytest.approx(1 / 2)
+    assert mean(answers, PIPELINE, "cold_shown", 2) == pytest.approx(1 / 2)
+
+
+def test_without_takers_nothing_is_said_of_popularity():
+    answers = asked(case_of(3))
+    told = {figure.metric for figure in answers.figures}
+    assert not told & {"novelty", "popularity", "popularity_lift", "cold_recall", "cold_share"}
+
+
+def test_people_are_judged_apart_by_what_was_known_of_them():
+    seen = [event("item-1017", EventType.IMPRESSION)]
+    many = [event("item-1009", event_id=f"view-{n}") for n in range(6)]
+    cases = [case_of(3, events=seen), case_of(1), case_of(0, events=many)]
+    answers = asked(*cases, *cases, ks=(3,))
+    assert answers.n_strangers == 2
+    assert [answers.find(PIPELINE, "recall", 3, part).n for part in ("0", "1-4", "5+")] == [2, 2, 2]
+    assert mean(answers, PIPELINE, "recall", 3, "1-4") == 1
+    assert mean(answers, PIPELINE, "recall", 3, "5-19") == 0
+    with pytest.raises(KeyError):
+        answers.find(PIPELINE, "recall", 3, "100+")
+
+
+def test_share_of_products_in_a_mixed_list_and_by_place():
+    answers = asked(case_of(3), kinds=(Kind.VIDEO, Kind.PRODUCT), ks=(2,))
+    # Lists 13, 3: every second place is a product's.
+    assert mean(answers, PIPELINE, "commerce", 2) == pytest.approx(1 / 2)
+    assert mean(answers, PIPELINE, "commerce_at", 1) != mean(answers, PIPELINE, "commerce_at", 2)
+    with pytest.raises(KeyError):
+        asked(case_of(3)).find(PIPELINE, "commerce", 2)
+
+
+def test_share_of_people_whose_list_is_not_theirs():
+    answers = asked(case_of(3), case_of(3, events=()), case_of(1), ks=(2,))
+    assert mean(answers, PIPELINE, "impersonal", 2) == pytest.approx(1 / 3)
+
+
+def test_curve_is_measured_between_the_lengths_asked_for():
+    answers = asked(case_of(1), ks=(3,))
+    assert [mean(answers, PIPELINE, "recall", k) for k in (1, 2, 3)] == [0, 1, 1]
+
+
+def contest(bundle, **more):
+    traits = Traits.of(CATALOG, None)
+    return Contest(bundle=Contender(bundle), catalog=CATALOG, traits=traits, **more)
+
+
+def compared(cases, bundle, **more):
+    question = Question(scene="home", kinds=PRODUCTS, ks=(2, 3))
+    return contest(bundle, **more).answers(question, cases).comparisons
+
+
+def only(*items):
+    return bundle_of(CATALOG, {"near": Fixed(items=items)})
+
+
+# Each of 40 people wants one of items 0 to 3.
+MANY = [case_of(n % 4) for n in range(40)]
+
+
+def verdict_of(comparisons):
+    (found,) = [one for one in comparisons if one.verdict is not None]
+    return found
+
+
+def test_a_better_bundle_is_called_better():
+    good, bad = only(0, 1, 2), only(4, 5, 6)
+    found = verdict_of(compared(MANY, good, against=Contender(bad)))
+    assert (found.verdict, found.look.metric, found.look.k) == (Verdict.BETTER, "ndcg", 3)
+    assert found.difference.mean == pytest.approx((1 + 1 / log2(3) + 1 / 2) / 4)
+    assert verdict_of(compared(MANY, bad, against=Contender(good))).verdict is Verdict.WORSE
+
+
+def test_the_same_bundle_cannot_be_told_apart():
+    found = compared(MANY, only(0, 1, 2), against=Contender(only(0, 1, 2)))
+    assert verdict_of(found).verdict is Verdict.UNSURE
+    assert {one.difference.mean for one in found} == {0}
+    assert {one.look.theirs for one in found} == {AGAINST}
+
+
+def test_comparisons_are_told_as_json_values():
+    answers = contest(only(0), against=Contender(only(5))).answers(
+        Question(scene="home", kinds=PRODUCTS, ks=(2,)), MANY
+    )
+    said = answers.plain()["comparisons"]
+    (judged,) = [one for one in said if "verdict" in one]
+    assert (judged["verdict"], judged["theirs"], judged["n"]) == ("better", AGAINST, 40)
+    assert judged["verdict_low"] <= judged["mean"] <= judged["verdict_high"]
+
+
+def test_ablation_shows_which_source_matters():
+    models = {"near": Fixed(items=(0, 1)), "far": Fixed(items=(5, 6))}
+    found = {
+        one.look.theirs: one.difference.mean
+        for one in compared(MANY, bundle_of(CATALOG, models), is_ablated=True)
+        if (one.look.metric, one.look.k, one.look.people) == ("recall", 2, "all")
+    }
+    # The list of both holds 0 and 5; one source alone holds 0 and 1, the other neither.
+    assert found == {
+        "without near": pytest.approx(1 / 4),
+        "without far": pytest.approx(-1 / 4),
+        "near alone": pytest.approx(-1 / 4),
+        "far alone": pytest.approx(1 / 4),
+    }
+
+
+def test_one_source_is_not_ablated():
+    sources = (Source(name="near", model="near"),)
+    bundle = bundle_of(CATALOG, {"near": Fixed(items=(0,))}, sources=sources)
+    assert compared(MANY, bundle, is_ablated=True) == ()
 
 
 def test_bundle_without_popularity_has_no_gain():
     bundle = bundle_of(CATALOG, {"near": Fixed(items=(3,))})
-    assert set(contenders(bundle, seed=1)) == {PIPELINE, CHANCE}
+    assert {one.contender for one in asked(case_of(3), bundle=bundle).figures} == {PIPELINE, CHANCE}
     with pytest.raises(KeyError):
         asked(case_of(3), bundle=bundle).find(GAIN, "ndcg", 2)
 
@@ -175,15 +308,6 @@ def test_chance_finds_what_chance_would():
     # One target among 10 products, 3 places; one standard error is 0.034.
     estimate = asked(*cases).find(CHANCE, "hit_rate", 3)
     assert estimate.mean == pytest.approx(0.3, abs=0.11)
-
-
-@pytest.mark.parametrize(("within", "expected"), [(None, 20), (Kind.VIDEO, 10)])
-def test_chance_gives_each_item_once(within, expected):
-    model = Chance(seed=1).fit(Rows.of([], 20), CATALOG)
-    ranking = model.candidates(None, 100, within)
-    assert len(set(ranking.items.tolist())) == expected
-    assert model.score(Rows.of([], 20)).shape == (0, 20)
-    assert model.because(None, np.array([3])) == [None]
 
 
 def test_sold_out_items_are_not_among_those_that_could_be_shown():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, P, R, Success, nDCG
 
-from recsys.metrics import METRICS, Estimate, coverage, judge, novelty
+from recsys.metrics import METRICS, Estimate, PerPerson, judge
 
 # Relevant items 3, 7, 9, 11; the list shows 3 at rank 2 and 9 at rank 4.
 BY_HAND = judge(np.array([5, 3, 1, 9, 2]), np.array([3, 7, 9, 11]))
@@ -124,30 +124,16 @@ def test_too_few_persons_have_no_interval(values, mean):
     assert np.isnan(estimate.high)
 
 
-def test_coverage_by_hand():
-    lists = [np.array([1, 2, 9]), np.array([2, 3, 8]), np.array([2, 1, 7])]
-    estimate = coverage(lists, 2, 10)
-    assert (estimate.mean, estimate.n) == (pytest.approx(3 / 10), 3)
-    # Only the second person holds an item of their own (3): without them 2 of 10 are shown.
-    left_out = np.array([0, 0.1, 0])
-    error = (2 / 3 * ((left_out - left_out.mean()) ** 2).sum()) ** 0.5
-    assert estimate.high - estimate.mean == pytest.approx(4.30265 * error, rel=1e-5)
+def test_values_of_persons_add_up_and_subtract():
+    ours, theirs = np.array([1.0, np.nan, 0.5]), np.array([0.0, 1.0, 0.25])
+    one, other = PerPerson.of(ours), PerPerson.of(theirs)
+    assert one.estimate() == Estimate.of([1.0, 0.5])
+    difference = one.minus(other).estimate()
+    assert (difference.mean, difference.n) == (pytest.approx((1.0 + 0.25) / 2), 2)
 
 
-@pytest.mark.parametrize(("lists", "n_items"), [([], 10), ([np.array([1])], 0)])
-def test_coverage_of_nothing_is_unknown(lists, n_items):
-    assert np.isnan(coverage(lists, 5, n_items).mean)
-
-
-def test_coverage_of_one_person_has_no_interval():
-    estimate = coverage([np.array([1, 2])], 5, 10)
-    assert estimate.mean == pytest.approx(0.2)
-    assert np.isnan(estimate.low)
-
-
-def test_novelty_by_hand():
-    popularity = np.array([0.5, 0.25, 0.125, 0.0])
-    lists = [np.array([0, 1]), np.array([2, 0]), np.array([], dtype=int)]
-    assert novelty(lists, 2, popularity).mean == pytest.approx(((1 + 2) / 2 + (3 + 1) / 2) / 2)
-    # The item nobody had counts as half of 0.125.
-    assert novelty([np.array([3])], 2, popularity).mean == pytest.approx(4)
+def test_values_of_some_persons_only():
+    values = PerPerson.of(np.array([1.0, 0.0, 0.5]))
+    some = values.among(np.array([True, False, True])).estimate()
+    assert (some.mean, some.n) == (0.75, 2)
+    assert values.among(np.zeros(3, dtype=bool)).estimate().n == 0

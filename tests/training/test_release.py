@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recsys.catalog import Catalog
-from recsys.evaluation import Answers, Figure, Question
+from recsys.evaluation import Answers, Question
+from recsys.figures import Figure
 from recsys.metrics import Estimate
 from recsys.models.base import Ranking
 from tests.planted import NOW, Broken, Fixed, FixedForAll, bundle_of, item

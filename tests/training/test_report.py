@@ -1,9 +1,10 @@
 import pytest
 
 from recsys.catalog import Kind
-from recsys.evaluation import PIPELINE, Answers, Figure, Question
+from recsys.evaluation import Answers, Question
+from recsys.figures import PIPELINE, Figure
 from recsys.metrics import Estimate
-from training.report import SHOWN, answers_table, title
+from training.report import HITS, answers_table, title
 
 
 def answers(n_persons):
@@ -12,7 +13,7 @@ def answers(n_persons):
     return Answers(question=question, n_persons=n_persons, n_strangers=0, figures=(figure,))
 
 
-@pytest.mark.parametrize(("n_persons", "n_rows"), [(0, 0), (2, len(SHOWN))])
+@pytest.mark.parametrize(("n_persons", "n_rows"), [(0, 0), (2, len(HITS))])
 def test_a_question_nobody_answers_has_no_empty_rows(n_persons, n_rows):
     assert answers_table(answers(n_persons)).row_count == n_rows
 
