@@ -102,9 +102,7 @@ def measure_all(trials: Iterable[Trial], name: str, factory: Factory) -> tuple[l
     times: list[Times] = []
     for trial, model, fit_s in _fitted(trials, factory):
         if not answered and not _has_opinion(trial, model):
-            raise NoOpinion(
-                f"it has no opinion there, got none for {PROBED} people; {name} is left out"
-            )
+            raise NoOpinion(f"{name} gave no score to any of the first {PROBED} people")
         lists, dense_s, list_ms = lists_of(trial, model)
         answered.append(Answered(trial=trial, lists=lists))
         times.append(Times(fit_s=fit_s, dense_s=dense_s, list_ms=list_ms))

@@ -4,7 +4,7 @@ import hashlib
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from training.bench_sets import protocol_of
 from training.fit import Progress, quiet
 
 Row = dict[str, Any]
+Answer = dict[str, Any]
 ROOMS = Path(__file__).parents[1]
 PUBLISHED = Path(__file__).with_name("published.toml")
 # What makes two runs the same run.
@@ -84,13 +85,36 @@ class Report:
         ]
 
 
-def run(plan: Plan, file: Path | None = None, *, progress: Progress = quiet) -> Report:
+def in_child(ask: Ask, limit_s: float) -> Answer:
+    """What a child answers; a child that died or took too long has failed."""
+    command = [sys.executable, "-m", "training.bench_child"]
+    try:
+        done = subprocess.run(command, input=ask.plain(), capture_output=True, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"not done after {limit_s:g} s"}
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        last = lines[-1] if lines else "it said nothing"
+        return {"failed": f"exit code {done.returncode}: {last}"}
+    answered: Answer = orjson.loads(done.stdout)
+    return answered
+
+
+def run(
+    plan: Plan,
+    file: Path | None = None,
+    *,
+    progress: Progress = quiet,
+    asked: Callable[[Ask, float], Answer] = in_child,
+) -> Report:
     """Measure all of a plan; with a file, what it holds already is not measured again.
 
     Parameters
     ----------
     file
         Of rows as JSON, written anew after each model, so that a run may be broken off.
+    asked
+        From an ask and the seconds allowed to its answer.
     """
     report, kept = Report(), Kept(file)
     for folder in plan.folders:
@@ -100,7 +124,7 @@ def run(plan: Plan, file: Path | None = None, *, progress: Progress = quiet) -> 
         asks = plan.asks(folder)
         for done, ask in enumerate(asks):
             progress(f"{folder.name}: {ask.model}", done, len(asks))
-            rows = kept.of(ask) or _told(_asked(ask, plan.limit_s), ask, report)
+            rows = kept.of(ask) or _told(asked(ask, plan.limit_s), ask, report)
             if rows is None:
                 break
             report.rows += rows
@@ -109,7 +133,7 @@ def run(plan: Plan, file: Path | None = None, *, progress: Progress = quiet) -> 
     return report
 
 
-def _told(found: dict[str, Any], ask: Ask, report: Report) -> list[Row] | None:
+def _told(found: Answer, ask: Ask, report: Report) -> list[Row] | None:
     """The rows of an answer; None if nothing of the set can be asked, which is noted."""
     folder = Path(ask.folder)
     if "broken" in found:
@@ -125,7 +149,7 @@ def _told(found: dict[str, Any], ask: Ask, report: Report) -> list[Row] | None:
     return [row_of(ask, figure, found) for figure in figures]
 
 
-def row_of(ask: Ask, figure: dict[str, Any], found: dict[str, Any]) -> Row:
+def row_of(ask: Ask, figure: Row, found: Answer) -> Row:
     """One figure with all that it is to be understood by; a failure has no value."""
     folder = Path(ask.folder)
     best = published().get(folder.name, {}).get(str(figure.get("metric")), {})
@@ -154,21 +178,6 @@ def _identity(ask: Ask) -> Row:
         "parameters": ask.parameters,
         "version": version(Path(ask.folder)),
     }
-
-
-def _asked(ask: Ask, limit_s: float) -> dict[str, Any]:
-    """What a child answers; a child that died or took too long has failed."""
-    command = [sys.executable, "-m", "training.bench_child"]
-    try:
-        done = subprocess.run(command, input=ask.plain(), capture_output=True, timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        return {"failed": f"not done after {limit_s:g} s"}
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        last = lines[-1] if lines else "it said nothing"
-        return {"failed": f"exit code {done.returncode}: {last}"}
-    answered: dict[str, Any] = orjson.loads(done.stdout)
-    return answered
 
 
 class Kept:
