@@ -82,15 +82,15 @@ class Study:
     _kept: Any
 
     @classmethod
-    def opened(cls, path: Path, basis: Mapping[str, Any], *, is_fresh: bool) -> "Study":
-        """The study in a file, made if it is not there; `path` must be held `alone`.
+    def opened(cls, path: Path, basis: Mapping[str, Any], *, name: str = NAME) -> "Study":
+        """A study in a file, made if it is not there; `path` must be held `alone`.
 
         Parameters
         ----------
         basis
             What decides the value of a trial, as JSON values; a study of another basis is refused.
-        is_fresh
-            Whether what is there is thrown away.
+        name
+            Which of the file's studies.
 
         Raises
         ------
@@ -98,12 +98,9 @@ class Study:
             The file holds something else.
         """
         library = optuna()
-        if is_fresh:
-            for one in (path, *path.parent.glob(f"{path.name}-*")):
-                one.unlink(missing_ok=True)
         _check_file(path)
         kept = library.create_study(
-            study_name=NAME,
+            study_name=name,
             storage=library.storages.RDBStorage(f"sqlite:///{path.resolve()}"),
             load_if_exists=True,
             direction="maximize",
@@ -203,6 +200,12 @@ def _read(trial: Any) -> Trial:
         seconds=attrs["seconds"],
         error=attrs["error"],
     )
+
+
+def discard(path: Path) -> None:
+    """Throw a file of studies away, if there is one."""
+    for one in (path, *path.parent.glob(f"{path.name}-*")):
+        one.unlink(missing_ok=True)
 
 
 def _check_file(path: Path) -> None:

@@ -1,6 +1,5 @@
 """`dapei tune`: look for a better configuration, and say what was learned on the way."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,56 +7,96 @@ import typer
 from rich.console import Console
 
 from data.home import Home
+from recsys.errors import ConfigError
 from recsys.files import write_atomic
 from recsys.metrics import METRICS
 from recsys.recommend import MAX_K
 from recsys.scenes import SCENES
-from training.config_toml import dumped
-from training.cycle import made_of
+from training.bench_cli import Spreading
+from training.bench_contenders import contenders
+from training.bench_figures import NoOpinion
+from training.bench_models import version
+from training.bench_sets import trials as trials_of
+from training.config_toml import toml
 from training.evaluate_cli import kinds_of
-from training.shop import load
-from training.study import Study, alone, optuna
-from training.terminal import ConfigOption, HomeOption, bars, configured, stoppable
+from training.study import Study, alone, discard, optuna
+from training.terminal import ConfigOption, bars, complain, configured, stoppable
 from training.tune import Found, tune
+from training.tune_home import TUNED, tune_home
 from training.tune_report import figures, learned_table, trials_line
-from training.validation import Aim, Validation
+from training.tune_sets import SetTask, metric_named
+from training.validation import Aim
 
 app = typer.Typer(no_args_is_help=True)
 
-STUDY, TUNED = "tune.db", "tuned.toml"
+TrialsOption = Annotated[int, typer.Option(min=1, help="So many in all, the defaults among them.")]
+HomeOption = Annotated[
+    Path | None, typer.Option(envvar="DAPEI_HOME", help="The shop's home folder.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option(dir_okay=False, help=f"What is written; default: HOME/{TUNED}.")
+]
+SceneOption = Annotated[str, typer.Option(help=f"Of a home: one of {', '.join(SCENES)}.")]
+KindsOption = Annotated[
+    str | None,
+    typer.Option(help="Of a home: product, video or product,video; default: the scene's."),
+]
+MetricOption = Annotated[
+    str | None,
+    typer.Option(help=f"Of a home: {', '.join(METRICS)}; default ndcg. Of a set: one of its own."),
+]
+KOption = Annotated[int, typer.Option(min=1, max=MAX_K, help="Of a home: length of the lists.")]
+PeopleOption = Annotated[
+    int, typer.Option(min=0, help="At most so many search, and as many confirm; 0: all.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of the search and of who is asked.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Throw earlier trials away.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="Folder of public sets, instead of a home."),
+]
+SetOption = Annotated[str | None, typer.Option("--set", metavar="NAME", help="Which of them.")]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME…", help="Of a set: only these models; each gets its own trials."),
+]
 
 
 @app.command(
     name="tune",
+    cls=Spreading,
     help="Look for a better configuration and write it. The last events, on which `dapei train` "
-    "and `dapei evaluate` test, are not looked at: lists are judged on the part before them. "
-    "Trials are kept in the home; stopped and started again, the search goes on.",
+    "and `dapei evaluate` test, are not looked at: lists are judged on the part before them. With "
+    "--data and --set each model's own parameters are tuned on a cut of what a public set lets it "
+    "learn from; `dapei bench models --config` reads what is written. Trials are kept beside what "
+    "is written; stopped and started again, the search goes on.",
 )
-def tune_home(
-    home: HomeOption,
-    trials: Annotated[int, typer.Option(min=1, help="So many in all, the defaults among them.")],
+def tune_command(
+    trials: TrialsOption,
+    home: HomeOption = None,
     config: ConfigOption = None,
-    out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help=f"Instead of HOME/{TUNED}.")
-    ] = None,
-    scene: Annotated[str, typer.Option(help=f"One of {', '.join(SCENES)}.")] = "home",
-    kinds: Annotated[
-        str | None, typer.Option(help="product, video or product,video; default: the scene's.")
-    ] = None,
-    metric: Annotated[str, typer.Option(help=f"One of {', '.join(METRICS)}.")] = "ndcg",
-    k: Annotated[int, typer.Option(min=1, max=MAX_K, help="Length of the lists.")] = 20,
-    people: Annotated[
-        int, typer.Option(min=0, help="At most so many search, as many confirm; 0: all.")
-    ] = 1_000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the search and of who is asked.")] = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Throw earlier trials away.")] = False,
+    out: OutOption = None,
+    scene: SceneOption = "home",
+    kinds: KindsOption = None,
+    metric: MetricOption = None,
+    k: KOption = 20,
+    people: PeopleOption = 1_000,
+    seed: SeedOption = 1,
+    fresh: FreshOption = False,
+    data: DataOption = None,
+    set_name: SetOption = None,
+    models: ModelsOption = None,
 ) -> None:
     """Tables on stdout; the help above says of what."""
-    for name, value, allowed in (("scene", scene, SCENES), ("metric", metric, METRICS)):
-        if value not in allowed:
-            raise typer.BadParameter(
-                f"got {value!r}; allowed: {', '.join(allowed)}", param_hint=f"--{name}"
-            )
+    optuna()
+    if data is not None:
+        on_set(_set_folder(data, set_name), out, models, metric, people, seed, trials, fresh)
+        return
+    if home is None:
+        raise typer.BadParameter("got neither; allowed: --home, or --data and --set")
+    metric = metric or Aim().metric
+    _check_in("--scene", scene, SCENES)
+    _check_in("--metric", metric, METRICS)
     aim = Aim(
         scene=scene,
         kinds=kinds_of(kinds) if kinds else None,
@@ -66,63 +105,104 @@ def tune_home(
         people=people,
         seed=seed,
     )
-    optuna()
-    where, said = Home(home), configured(home, config)
-    basis = made_of(where, said)
-    task = Validation.of(load(where), said, aim)
-    with stoppable(), alone(where.root / STUDY):
-        study = Study.opened(where.root / STUDY, basis_of(basis, aim, task), is_fresh=fresh)
-        with bars() as progress:
-            found = tune(task, study, trials, seed=seed, progress=progress)
-    written = out or where.root / TUNED
-    write_atomic(written, tuned(task, found, basis).encode())
-    tell(task, found, written)
+    on_home(Home(home), config, out, aim, trials, fresh)
 
 
-def basis_of(basis: Mapping[str, Any], aim: Aim, task: Validation) -> dict[str, Any]:
-    """What decides the value of a trial, under the names that a refusal uses."""
-    question = aim.question
-    return {
-        "data version": data_version(basis),
-        "code version": basis["code_version"],
-        "configuration": basis["config"],
-        "scene": f"{question.scene}, {question.kinds_word}",
-        "metric": metric_of(aim),
-        "seed": aim.seed,
-        "number of people": aim.people,
+def _check_in(option: str, value: str, allowed: Any) -> None:
+    if value not in allowed:
+        raise typer.BadParameter(f"got {value!r}; allowed: {', '.join(allowed)}", param_hint=option)
+
+
+def on_home(
+    home: Home, config: Path | None, out: Path | None, aim: Aim, n_trials: int, is_fresh: bool
+) -> None:
+    """Tune a home, write the file and tell."""
+    said = configured(home.root, config)
+    with stoppable(), bars() as progress:
+        task, found, text = tune_home(
+            home, said, aim, n_trials, is_fresh=is_fresh, progress=progress
+        )
+    written = out or home.root / TUNED
+    write_atomic(written, text.encode())
+    tell(f"{aim.scene}, {aim.question.kinds_word}: {task.split.word}", found, aim.metric_word)
+    _tell_written(written)
+
+
+def _set_folder(data: Path, name: str | None) -> Path:
+    there = sorted(path.name for path in data.iterdir() if path.is_dir())
+    if name not in there:
+        raise typer.BadParameter(f"got {name!r}; allowed: {', '.join(there)}", param_hint="--set")
+    return data / name
+
+
+def on_set(
+    folder: Path,
+    out: Path | None,
+    models: list[str] | None,
+    metric: str | None,
+    people: int,
+    seed: int,
+    n_trials: int,
+    is_fresh: bool,
+) -> None:
+    """Tune models on a public set, each by itself, write the file and tell."""
+    if out is None:
+        raise typer.BadParameter("is missing; allowed: the file to write", param_hint="--out")
+    for name in models or ():
+        _check_in("--models", name, contenders())
+    parts = [trial.validation(seed) for trial in trials_of(folder)]
+    metric = metric_named(metric, parts)
+    tables: dict[str, Any] = {}
+    lines = [f"Made by dapei tune for the set {folder.name}; seed {seed}, {metric}."]
+    path = out.with_suffix(".db")
+    with stoppable(), alone(path):
+        if is_fresh:
+            discard(path)
+        for name in models or contenders():
+            task = SetTask.of(name, parts, metric, people=people, seed=seed)
+            found = _found(task, path, version(folder), people, n_trials)
+            if found is not None:
+                tell(name, found, metric)
+                tables[name] = {place[-1]: value for place, value in found.turned.items()}
+                lines += [f"{name}: {line}." for line in figures(found, metric)]
+                text = toml({"models": {key: own for key, own in tables.items() if own}})
+                write_atomic(out, "".join(f"# {line}\n" for line in lines).encode() + text.encode())
+    if not tables:
+        raise ConfigError(f"nothing of {folder.name} could be tuned; allowed: other models")
+    _tell_written(out)
+
+
+def _found(
+    task: SetTask, path: Path, data_version: str, people: int, n_trials: int
+) -> Found | None:
+    """What came of one model's search; None if it cannot be tuned there, which is told."""
+    basis = {
+        "data or code version": data_version,
+        "metric": task.metric,
+        "seed": task.seed,
+        "number of people": people,
         "search space": [f"{knob.name}: {knob.allowed}" for knob in task.knobs],
     }
+    if not task.knobs:
+        complain(f"{task.model} left out: it has no parameter with a range")
+        return None
+    try:
+        with bars() as progress:
+            study = Study.opened(path, basis, name=task.model)
+            return tune(task, study, n_trials, seed=task.seed, progress=progress)
+    except NoOpinion as error:
+        complain(f"{task.model} left out: {error}")
+        return None
 
 
-def data_version(basis: Mapping[str, Any]) -> str:
-    """Which events and items there were."""
-    return f"events {basis['lake_version']}, items {basis['item_version'] or 0}"
-
-
-def metric_of(aim: Aim) -> str:
-    """Like ndcg@20."""
-    return f"{aim.metric}@{aim.k}"
-
-
-def tuned(task: Validation, found: Found, basis: Mapping[str, Any]) -> str:
-    """The file: what was found, under what is known of how."""
-    aim = task.aim
-    question = aim.question
-    head = [
-        f"Made by dapei tune for the list of {question.scene}, {question.kinds_word}.",
-        f"Data version: {data_version(basis)}. Code version: {basis['code_version']}.",
-        f"Seed {aim.seed}, {len(found.trials)} trials; the best is number {found.best}.",
-        f"{task.split.word}.",
-        *(f"{line}." for line in figures(found, metric_of(aim))),
-    ]
-    return dumped(task.turned(found.turned), "\n".join(head))
-
-
-def tell(task: Validation, found: Found, written: Path) -> None:
-    """What came of the search, for a terminal."""
-    out, question = Console(), task.aim.question
-    out.print(f"{question.scene}, {question.kinds_word}: {task.split.word}", highlight=False)
+def tell(title: str, found: Found, metric: str) -> None:
+    """What came of a search, for a terminal."""
+    out = Console()
+    out.print(title, highlight=False)
     out.print(learned_table(found.learned))
-    for line in (trials_line(found.trials), *figures(found, metric_of(task.aim))):
+    for line in (trials_line(found.trials), *figures(found, metric)):
         out.print(line, highlight=False, markup=False)
-    out.print(f"written: {written}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell_written(path: Path) -> None:
+    Console().print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)

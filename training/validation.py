@@ -18,7 +18,7 @@ from recsys.errors import ConfigError
 from recsys.evaluation import Case, Question
 from recsys.events import EventType, moment
 from recsys.histories import UNDATED, Histories
-from recsys.ids import Mask
+from recsys.ids import Ints, Mask
 from recsys.metrics import METRICS, judge
 from recsys.recommend import Request, recommend
 from recsys.scenes import scene_named
@@ -59,6 +59,11 @@ class Aim:
     k: int = 20
     people: int = 1_000
     seed: int = 1
+
+    @property
+    def metric_word(self) -> str:
+        """Like ndcg@20."""
+        return f"{self.metric}@{self.k}"
 
     @property
     def question(self) -> Question:
@@ -240,14 +245,21 @@ def _persons(
             f"nobody can be asked about {aim.scene}, {question.kinds_word}: no one has a target "
             "that is new to them; allowed: another scene, other kinds or more events"
         )
-    order = np.random.default_rng(aim.seed).permutation(len(asked))
-    n_searched = round(len(asked) * SEARCHED_SHARE)
-    if len(asked) - n_searched < MIN_APART:
-        n_searched = len(asked)
-    limit = aim.people or len(asked)
-    chosen = (order[: min(n_searched, limit)], order[n_searched : n_searched + limit])
-    first, second = (tuple(asked[int(place)] for place in places) for places in chosen)
+    first, second = (
+        tuple(asked[int(place)] for place in places)
+        for places in parted(len(asked), aim.people, aim.seed)
+    )
     return first, second
+
+
+def parted(n: int, people: int, seed: int) -> tuple[Ints, Ints]:
+    """Which of n persons search and which confirm, any as likely; at most `people` of each."""
+    order = np.random.default_rng(seed).permutation(n)
+    n_searched = round(n * SEARCHED_SHARE)
+    if n - n_searched < MIN_APART:
+        n_searched = n
+    limit = people or n
+    return order[: min(n_searched, limit)], order[n_searched : n_searched + limit]
 
 
 def _cases(split: Split, config: TrainConfig, aim: Aim) -> Iterator[Case]:

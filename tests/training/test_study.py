@@ -6,7 +6,7 @@ import pytest
 
 from recsys.errors import ConfigError
 from training.space import Choice, Knob, Range
-from training.study import Study, Trial, alone, drawn, optuna
+from training.study import Study, Trial, alone, discard, drawn, optuna
 
 KNOBS = [
     Knob(path=("a", "log"), block="a", value=1.0, allowed=Range(low=0.01, high=100, is_log=True)),
@@ -29,8 +29,8 @@ def trial(number, error=""):
     )
 
 
-def opened(tmp_path, basis=BASIS, *, is_fresh=False):
-    return Study.opened(tmp_path / "tune.db", basis, is_fresh=is_fresh)
+def opened(tmp_path, basis=BASIS, **more):
+    return Study.opened(tmp_path / "tune.db", basis, **more)
 
 
 def test_trials_survive_bit_for_bit(tmp_path):
@@ -54,16 +54,25 @@ def test_study_of_something_else_is_refused_and_kept(tmp_path, name, value, told
     assert len(opened(tmp_path).trials) == 1
 
 
-def test_fresh_throws_away_what_is_there(tmp_path):
+def test_discarded_study_is_gone(tmp_path):
+    discard(tmp_path / "tune.db")
     opened(tmp_path).add(trial(0), KNOBS)
-    assert opened(tmp_path, BASIS | {"data version": 4}, is_fresh=True).trials == []
+    discard(tmp_path / "tune.db")
+    assert opened(tmp_path, BASIS | {"data version": 4}).trials == []
+
+
+def test_studies_of_one_file_do_not_mix(tmp_path):
+    opened(tmp_path, name="als").add(trial(0), KNOBS)
+    assert opened(tmp_path, BASIS | {"data version": 4}, name="tags").trials == []
+    assert len(opened(tmp_path, name="als").trials) == 1
 
 
 def test_file_that_is_no_database_is_refused_until_it_may_be_thrown_away(tmp_path):
     (tmp_path / "tune.db").write_text("notes on tuning, " * 100)
     with pytest.raises(ConfigError, match=r"tune\.db is no study: .*--fresh"):
         opened(tmp_path)
-    assert opened(tmp_path, is_fresh=True).trials == []
+    discard(tmp_path / "tune.db")
+    assert opened(tmp_path).trials == []
 
 
 def test_killed_while_writing_leaves_whole_trials(tmp_path):

@@ -14,8 +14,8 @@ from training.validation import Aim, Validation
 N = 40
 
 
-def searched(task, path, n=N, seed=1, is_fresh=False):
-    study = Study.opened(path, {}, is_fresh=is_fresh)
+def searched(task, path, n=N, seed=1):
+    study = Study.opened(path, {})
     return tune(task, study, n, seed=seed)
 
 
@@ -107,7 +107,7 @@ def test_configuration_that_does_not_work_as_it_is_is_an_error(tmp_path):
     knobs[2] = replace(knobs[2], value=60)
     with pytest.raises(ConfigError, match="size is too large"):
         searched(Hill(knobs=knobs), tmp_path / "tune.db")
-    assert Study.opened(tmp_path / "tune.db", {}, is_fresh=False).trials == []
+    assert Study.opened(tmp_path / "tune.db", {}).trials == []
 
 
 def test_mistake_in_the_code_is_no_failed_trial(tmp_path, monkeypatch):

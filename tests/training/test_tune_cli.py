@@ -18,7 +18,8 @@ from training.config import train_config
 from training.config_toml import dumped
 from training.cycle import collect
 from training.study import alone
-from training.tune_cli import STUDY, TUNED, app
+from training.tune_cli import app
+from training.tune_home import STUDY, TUNED
 
 ROOT = Path(__file__).parents[2]
 QUICK = """
