@@ -102,6 +102,7 @@ KNOWN: Mapping[str, Range | Choice | None] = {
     "n_scored": None,
     "n_neighbours": None,
     "n_linked": None,
+    "n_postings": None,
     "item_knn.n_neighbours": Range(low=20, high=400, is_log=True, is_whole=True),
     "item_knn.shrinkage": Range(low=0.5, high=500, is_log=True),
     "item_knn.source_damping": Range(low=0, high=1),
@@ -111,7 +112,6 @@ KNOWN: Mapping[str, Range | Choice | None] = {
     "als.regularization": Range(low=0.001, high=1, is_log=True),
     "als.alpha": Range(low=0.5, high=200, is_log=True),
     "als.iterations": Range(low=4, high=30, is_log=True, is_whole=True),
-    "tags.n_postings": None,
     "tags.n_tags": Range(low=3, high=50, is_log=True, is_whole=True),
     "tags.boost": Range(low=0, high=1.5),
 }
