@@ -13,7 +13,7 @@ from recsys.histories import History
 from recsys.ids import IdMap, Ints, Mask
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Model, Ranking, Scores
-from recsys.pipeline import Source
+from recsys.pipeline import Pipeline, Source
 from recsys.recommend import Request, recommend
 
 # A contender of one source sends more than k, so that stages leave enough.
@@ -170,19 +170,27 @@ class Contender:
     def only(self, scene: str, source: str) -> "Contender":
         """The same with one source of a scene speaking, so that its order is the list's."""
         (kept,) = (one for one in self.bundle.pipelines[scene].sources if one.name == source)
-        return self._with_sources(scene, (replace(kept, weight=1.0, limit=SINGLE_LIMIT),))
+        found = self._with_sources(scene, (replace(kept, weight=1.0, limit=SINGLE_LIMIT),))
+        return found.by_ranks(scene)
+
+    def by_ranks(self, scene: str) -> "Contender":
+        """The same without a learned scorer in a scene: ordered by reciprocal ranks."""
+        pipeline = replace(self.bundle.pipelines[scene], scorer="")
+        return self._with_pipeline(scene, pipeline)
 
     def _alone(self, model: Model) -> "Contender":
         source = Source(name=_ALONE, model=_ALONE, limit=SINGLE_LIMIT)
         pipelines = {
-            scene: replace(pipeline, sources=(source,))
+            scene: replace(pipeline, sources=(source,), scorer="")
             for scene, pipeline in self.bundle.pipelines.items()
         }
         bundle = replace(self.bundle, models={_ALONE: model}, pipelines=pipelines)
         return replace(self, bundle=bundle)
 
     def _with_sources(self, scene: str, sources: tuple[Source, ...]) -> "Contender":
-        pipeline = replace(self.bundle.pipelines[scene], sources=sources)
+        return self._with_pipeline(scene, replace(self.bundle.pipelines[scene], sources=sources))
+
+    def _with_pipeline(self, scene: str, pipeline: Pipeline) -> "Contender":
         bundle = replace(
             self.bundle,
             models={**self.bundle.models, _SILENT: Silent()},

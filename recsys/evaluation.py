@@ -209,7 +209,10 @@ class Contest:
     def _rivals(self, scene: str) -> dict[str, Contender]:
         """Who is compared with the pipeline."""
         found = {} if self.against is None else {AGAINST: self.against}
-        names = [source.name for source in self.bundle.bundle.pipelines[scene].sources]
+        pipeline = self.bundle.bundle.pipelines[scene]
+        names = [source.name for source in pipeline.sources]
+        if self.is_ablated and pipeline.scorer:
+            found[without(pipeline.scorer)] = self.bundle.by_ranks(scene)
         if self.is_ablated and len(names) > 1:
             found |= {without(name): self.bundle.without(scene, name) for name in names}
             found |= {alone(name): self.bundle.only(scene, name) for name in names}

@@ -1,7 +1,7 @@
 """Figures of a configuration on a shop: trained on the past, asked about what came after."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from recsys.scenes import SCENES, scene_named
 from recsys.variety import Takers, Traits
 from training.cases import HeldOut, checkout_cases, held_out_cases, home_cases
 from training.config import TrainConfig
-from training.fit import Progress, fit, learned_taste, quiet
+from training.fit import Progress, fit, learned_taste, quiet, served_losses
 from training.shop import Shop
 
 # Each kind alone, then the mixed list.
@@ -26,14 +26,24 @@ ALL_KINDS = ((Kind.PRODUCT,), (Kind.VIDEO,), (Kind.VIDEO, Kind.PRODUCT))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Answers, and how the events were split for them; `split` holds JSON values."""
+    """Answers, and how the events were split for them.
+
+    Parameters
+    ----------
+    split
+        JSON values.
+    served
+        By model and kind: the share of its true best that its lists find, where that was measured.
+    """
 
     split: dict[str, Any]
     answers: tuple[Answers, ...]
+    served: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """All of it as JSON values."""
-        return {"split": self.split, "answers": [one.plain() for one in self.answers]}
+        found = {"split": self.split, "answers": [one.plain() for one in self.answers]}
+        return found | ({"served_recall": self.served} if self.served else {})
 
     def about(self, scene: str, kinds: tuple[Kind, ...]) -> Answers | None:
         """What was found out about one scene and these kinds, in any order."""
@@ -53,10 +63,13 @@ class Plan:
         Another configuration, learned from the same events and compared on the same persons.
     is_ablated
         Whether the pipelines are compared with themselves without each source.
+    has_losses
+        Whether it is measured what answering from prepared lists loses.
     """
 
     against: TrainConfig | None = None
     is_ablated: bool = False
+    has_losses: bool = False
 
 
 def questions(
@@ -92,10 +105,13 @@ def evaluate_by_time(
     """
     split_ms = shop.split_ms(config.holdout_days)
     before, since = shop.before(split_ms), shop.since(split_ms)
-    contest = _contest(before, config, plan or Plan(), len(asked), split_ms, progress)
+    plan = plan or Plan()
+    contest = _contest(before, config, plan, len(asked), split_ms, progress)
+    bundle = contest.bundle.bundle
     split = {"by": "time"} | _parted(before, since, split_ms)
-    cases = _cases(before, since, contest.bundle.bundle.taste, split_ms)
-    return _evaluation(split, contest, asked, cases, progress)
+    cases = _cases(before, since, bundle.taste, split_ms)
+    found = _evaluation(split, contest, asked, cases, progress)
+    return _with_losses(found, bundle, before, config, progress) if plan.has_losses else found
 
 
 def evaluate_on_file(
@@ -108,8 +124,10 @@ def evaluate_on_file(
     progress: Progress = quiet,
 ) -> Evaluation:
     """Learn from everything in the home, ask about held-out events that are not in it."""
-    contest = _contest(shop, config, plan or Plan(), len(asked), None, progress)
-    cases = list(held_out_cases(shop, acts, contest.bundle.bundle.taste))
+    plan = plan or Plan()
+    contest = _contest(shop, config, plan, len(asked), None, progress)
+    bundle = contest.bundle.bundle
+    cases = list(held_out_cases(shop, acts, bundle.taste))
     n_unknown = sum(shop.catalog.ids.find(item_id) is None for item_id in {a.item_id for a in acts})
     split = {
         "by": "file",
@@ -117,7 +135,14 @@ def evaluate_on_file(
         "events_since": len(acts),
         "unknown_items": n_unknown,
     }
-    return _evaluation(split, contest, asked, dict.fromkeys(SCENES, cases), progress)
+    found = _evaluation(split, contest, asked, dict.fromkeys(SCENES, cases), progress)
+    return _with_losses(found, bundle, shop, config, progress) if plan.has_losses else found
+
+
+def _with_losses(
+    found: Evaluation, bundle: Bundle, shop: Shop, config: TrainConfig, progress: Progress
+) -> Evaluation:
+    return replace(found, served=served_losses(bundle, shop, seed=config.seed, progress=progress))
 
 
 def evaluate_bundles(
@@ -161,9 +186,11 @@ def evaluate_bundles(
         n_verdicts=len(asked),
         seed=config.seed,
     )
-    split = {"by": "bundles", "bundles": [bundle.bundle_id for bundle in bundles]}
+    split: dict[str, Any] = {"by": "bundles", "bundles": [bundle.bundle_id for bundle in bundles]}
     cases = _cases(before, since, learned_taste(before, config, split_ms), split_ms)
-    return _evaluation(split | _parted(before, since, split_ms), contest, asked, cases, progress)
+    split |= _parted(before, since, split_ms)
+    found = _evaluation(split, contest, asked, cases, progress)
+    return replace(found, served=bundles[0].figures.get("served_recall", {}))
 
 
 def takers(shop: Shop, config: TrainConfig) -> Takers:

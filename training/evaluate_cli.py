@@ -1,6 +1,6 @@
 """`dapei evaluate`: how good lists are, on a split by time or on held-out events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -126,7 +126,8 @@ def evaluate(
         raise typer.BadParameter("post_checkout needs a split by time", param_hint="--scene")
     wish = Wish(home=Home(home), config=config, test=test, bundle=bundle, against=against)
     with stoppable(), bars() as progress:
-        found = evaluation_of(wish, asked, ablate, progress)
+        plan = Plan(is_ablated=ablate, has_losses=report is not None)
+        found = evaluation_of(wish, asked, plan, progress)
     show(found)
     if json is not None:
         json.write_bytes(orjson.dumps(found.plain(), option=orjson.OPT_INDENT_2))
@@ -184,19 +185,17 @@ class Wish:
         return [one for one in named if one is not None]
 
 
-def evaluation_of(
-    wish: Wish, asked: list[Question], is_ablated: bool, progress: Progress
-) -> Evaluation:
+def evaluation_of(wish: Wish, asked: list[Question], plan: Plan, progress: Progress) -> Evaluation:
     """The answers, from a split by time, a file, or bundles and what came after them."""
     config, shop = configured(wish.home.root, wish.config), load(wish.home)
     if wish.of_bundles:
         public = VerifyKey.load(wish.home.keys)
         found = [read(wish.home.bundles / one, public) for one in wish.bundle_ids()]
         return evaluate_bundles(
-            shop, config, asked, found, is_ablated=is_ablated, progress=progress
+            shop, config, asked, found, is_ablated=plan.is_ablated, progress=progress
         )
-    other = configured(wish.home.root, Path(wish.against)) if wish.against else None
-    plan = Plan(against=other, is_ablated=is_ablated)
+    if wish.against is not None:
+        plan = replace(plan, against=configured(wish.home.root, Path(wish.against)))
     if wish.test is None:
         return evaluate_by_time(shop, config, asked, plan=plan, progress=progress)
     rows = held_out(*wish.test).select("user_id", "item_id", "type").iter_rows()

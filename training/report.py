@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from recsys.comparison import Look
+from recsys.comparison import Comparison, Look
 from recsys.evaluation import Answers
 from recsys.figures import AGAINST, CHANCE, GAIN, MAIN, OF_PARTS, PIPELINE, POPULARITY, TARGETS
 from recsys.metrics import Estimate
@@ -145,13 +145,18 @@ def verdict_line(answers: Answers) -> str:
     """What is to be said of the pipeline against the other, in one line; empty without one."""
     for one in answers.comparisons:
         if one.verdict is not None:
-            question, look = answers.question, one.look
-            return (
-                f"{question.scene}, {question.kinds_word}: {one.verdict.value}; {look.metric}@"
-                f"{look.k} {one.difference.mean:+.4f}, {one.low:+.4f} to {one.high:+.4f}, "
-                f"differs for {one.n_differing:,} of {one.difference.n:,} persons"
-            )
+            question = answers.question
+            where = f"{question.scene}, {question.kinds_word}"
+            return f"{where}: {one.verdict.value}; {reached(one)}"
     return ""
+
+
+def reached(one: Comparison) -> str:
+    """What a verdict was taken from."""
+    return (
+        f"{one.look.metric}@{one.look.k} {one.difference.mean:+.4f}, {one.low:+.4f} to "
+        f"{one.high:+.4f}, differs for {one.n_differing:,} of {one.difference.n:,} persons"
+    )
 
 
 def ablation_table(answers: Answers) -> Table:

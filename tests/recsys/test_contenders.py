@@ -32,6 +32,21 @@ def test_a_source_that_is_silent_or_alone():
     assert items_of(contender.by_popularity()) == [7, 8, 6]
 
 
+def test_a_source_alone_and_popularity_have_no_scorer():
+    bundle = a_bundle()
+    learned = {scene: replace(one, scorer="blend") for scene, one in bundle.pipelines.items()}
+    contender = Contender(replace(bundle, pipelines=learned))
+    variants = [
+        contender.only("home", "near"),
+        contender.by_popularity(),
+        contender.by_chance(1),
+        contender.by_ranks("home"),
+    ]
+    assert {one.bundle.pipelines["home"].scorer for one in variants} == {""}
+    # What was learned stays when one source falls silent.
+    assert contender.without("home", "near").bundle.pipelines["home"].scorer == "blend"
+
+
 def test_it_is_told_whether_a_list_is_personal():
     contender = Contender(a_bundle())
     assert contender.answer(REQUEST, HISTORY, NOW)[1]

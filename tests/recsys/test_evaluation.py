@@ -290,6 +290,13 @@ def test_ablation_shows_which_source_matters():
     }
 
 
+def test_ablation_of_a_scorer_asks_what_reciprocal_ranks_give():
+    bundle = only(0, 1)
+    learned = {scene: replace(one, scorer="blend") for scene, one in bundle.pipelines.items()}
+    found = compared(MANY, replace(bundle, pipelines=learned), is_ablated=True)
+    assert {one.look.theirs for one in found} == {"without blend"}
+
+
 def test_one_source_is_not_ablated():
     sources = (Source(name="near", model="near"),)
     bundle = bundle_of(CATALOG, {"near": Fixed(items=(0,))}, sources=sources)
