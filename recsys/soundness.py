@@ -9,11 +9,15 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.arrays import flat
 from recsys.catalog import Catalog, Kind, Links
 from recsys.errors import BundleError
 from recsys.facts import COLUMNS, Facts
 from recsys.ids import IdMap
 from recsys.models.base import Model, learned_names
+from recsys.models.behaviours import WATCHED
+from recsys.models.evidence import COLUMNS as EVIDENCE_COLUMNS
+from recsys.models.evidence import EXTRA, Evidence
 from recsys.models.index import IndexByKind, VectorIndex
 from recsys.models.lists import ListsByKind, ScoredLists
 
@@ -117,6 +121,8 @@ def check_model(model: Model, name: str, catalog: Catalog) -> None:
         if isinstance(value, ListsByKind):
             _check_lists(value.products, catalog, f"{name}.{learned}.products")
             _check_lists(value.videos, catalog, f"{name}.{learned}.videos")
+        if isinstance(value, Evidence):
+            _check_evidence(value, catalog, f"{name}.{learned}")
         if isinstance(value, IndexByKind):
             _check_index(value.products, catalog, f"{name}.{learned}.products")
             _check_index(value.videos, catalog, f"{name}.{learned}.videos")
@@ -124,6 +130,30 @@ def check_model(model: Model, name: str, catalog: Catalog) -> None:
 
 def _check_index(index: VectorIndex, catalog: Catalog, name: str) -> None:
     _check_rows(index.cells, len(index.centres), len(catalog), f"{name}.cells")
+
+
+def _check_evidence(evidence: Evidence, catalog: Catalog, name: str) -> None:
+    codes, n_items = evidence.behaviours.codes, len(catalog)
+    check_range(codes, WATCHED + 1, f"{name}.behaviours.codes")
+    shapes = {
+        "kind": (n_items,),
+        "behaviours.seconds": (n_items,),
+        "rates": (len(codes), n_items),
+        "columns": (n_items, len(EVIDENCE_COLUMNS)),
+        "scales": (len(codes) + len(EXTRA),),
+    }
+    for column, array in flat(evidence, "evidence").items():
+        allowed = shapes.get(column.removeprefix("evidence."), array.shape)
+        if array.shape != allowed:
+            raise BundleError(f"{name} has {column} of shape {array.shape}; allowed: {allowed}")
+    check_range(evidence.kind, len(Kind), f"{name}.kind")
+    for part, both in (("crossings", evidence.crossings), ("filters", evidence.filters)):
+        allowed_keys = n_items * (len(codes) if part == "crossings" else 1)
+        for lists in (both.products, both.videos):
+            if len(lists.offsets) - 1 != allowed_keys:
+                n_keys = len(lists.offsets) - 1
+                raise BundleError(f"{name}.{part} has {n_keys} lists; allowed: {allowed_keys}")
+            check_range(lists.items, n_items, f"{name}.{part}.items")
 
 
 def _check_lists(lists: ScoredLists, catalog: Catalog, name: str) -> None:
