@@ -40,7 +40,7 @@ BENCH: dict[str, tuple[str, str]] = {
         "Every model on every public data set, next to the best figure known.",
     ),
     "training": (
-        "training.bench_cli",
+        "training.bench_training_cli",
         "Seconds to load, learn and recommend, next to other libraries, and how they grow.",
     ),
     "serving": (

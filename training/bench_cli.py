@@ -1,7 +1,6 @@
-"""`dapei bench models` and `dapei bench training`."""
+"""`dapei bench models`."""
 
 import tomllib
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +13,11 @@ from recsys.errors import ConfigError
 from recsys.models.table import MODELS
 from training.bench_contenders import ALWAYS, contenders
 from training.bench_models import Plan, Report, Row, run
-from training.bench_plot import plot
+from training.bench_plot import check_drawable, plot
 from training.config import ALL_TYPES, train_config
 from training.terminal import bars, complain, stoppable
 
 app = typer.Typer(no_args_is_help=True)
-PICTURES = (".png", ".svg")
 
 
 class Spreading(TyperCommand):
@@ -108,17 +106,6 @@ def measure_models(
         plot(report.rows, plot_file)
     if report.failures:
         raise typer.Exit(1)
-
-
-def check_drawable(file: Path) -> None:
-    """Refuse a plot before anything is measured for it."""
-    if file.suffix not in PICTURES:
-        raise typer.BadParameter(
-            f"got {file.name!r}; allowed: a name that ends in {' or '.join(PICTURES)}",
-            param_hint="--plot",
-        )
-    if find_spec("matplotlib") is None:
-        raise ConfigError("a plot needs matplotlib, which is not there; install 'dapei[tune]'")
 
 
 def _folders(data: Path, sets: list[str] | None) -> list[Path]:

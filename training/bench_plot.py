@@ -1,13 +1,33 @@
 """Plots of benchmark rows: bars a model and set with the best known figure as a line."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from recsys.errors import ConfigError
 from training.bench_figures import DENSE, SERVED
 
 Row = dict[str, Any]
+PICTURES = (".png", ".svg")
 COLOURS = {SERVED: "#2563a8", DENSE: "#a9c6e3"}
 PANEL_WIDTH, BAR_HEIGHT, N_COLUMNS = 5.2, 0.34, 3
+
+
+def check_drawable(file: Path) -> None:
+    """Refuse a plot before anything is measured for it.
+
+    Raises
+    ------
+    ConfigError
+        Its name ends in what cannot be drawn, or the library that draws is not there.
+    """
+    if file.suffix not in PICTURES:
+        raise ConfigError(
+            f"a plot of this name cannot be drawn, got {file.name!r}; "
+            f"allowed: a name that ends in {' or '.join(PICTURES)}"
+        )
+    if find_spec("matplotlib") is None:
+        raise ConfigError("a plot needs matplotlib, which is not there; install 'dapei[tune]'")
 
 
 def panels(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -83,3 +103,37 @@ def _best(value: dict[tuple[str, str], Row], model: str) -> float:
 def _half(row: Row) -> float:
     is_known = row["low"] is not None and row["high"] is not None
     return (row["high"] - row["low"]) / 2 if is_known else 0.0
+
+
+def plot_growth(rows: list[Row], exponent: float, file: Path) -> None:
+    """Draw seconds and memory over the number of acts, on logarithmic axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2 * PANEL_WIDTH, 4.2), layout="constrained")
+    seconds, memory = figure.subplots(1, 2)
+    events = [row["events"] for row in rows]
+    for name in rows[0]["seconds"]:
+        values = [max(row["seconds"][name], 1e-3) for row in rows]
+        seconds.plot(events, values, marker="o", markersize=3, linewidth=1, label=name)
+    totals = [row["total_s"] for row in rows]
+    label = f"all, grows with the power {exponent:.2f}"
+    seconds.plot(events, totals, color="black", marker="o", linewidth=2, label=label)
+    linear = [totals[0] * one / events[0] for one in events]
+    seconds.plot(events, linear, color="#888888", linestyle="--", linewidth=1, label="linear")
+    memory.plot(events, [row["peak_mb"] / 1_000 for row in rows], color="black", marker="o")
+    seconds.set_yscale("log")
+    memory.set_ylim(bottom=0)
+    _axes(seconds, f"seconds to learn, {rows[0]['items']:,} items", events)
+    _axes(memory, "peak memory, GB", events)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    figure.savefig(file, dpi=130)
+
+
+def _axes(axis: Any, title: str, events: list[int]) -> None:
+    axis.set_xscale("log")
+    axis.set_xticks(events, [f"{one / 1e6:.3g}" for one in events])
+    axis.minorticks_off()
+    axis.set_xlabel("million acts")
+    axis.set_title(title, fontsize=10)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(color="#e5e5e5", linewidth=0.6)
