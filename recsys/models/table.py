@@ -1,19 +1,28 @@
 """The closed table of models: what a configuration may name."""
 
 from recsys.errors import UnknownModel
+from recsys.models.aligned_tags import AlignedTags
 from recsys.models.als import ALS
 from recsys.models.base import Model
 from recsys.models.cards import Cards
+from recsys.models.crossing import Crossing
 from recsys.models.item_knn import ItemKNN
+from recsys.models.newness import Newness
 from recsys.models.popularity import Popularity
 from recsys.models.tags import TagProfile
+from recsys.models.trend import TasteTrend, Trend
 
 MODELS: dict[str, type[Model]] = {
     "popularity": Popularity,
     "item_knn": ItemKNN,
     "als": ALS,
     "tags": TagProfile,
+    "aligned_tags": AlignedTags,
+    "newness": Newness,
+    "trend": Trend,
+    "taste_trend": TasteTrend,
     "cards": Cards,
+    "crossing": Crossing,
 }
 
 

@@ -12,7 +12,8 @@ from recsys.interactions import Row, Rows
 from recsys.models.base import Because, learned_names, parameters
 from recsys.models.served_loss import sampled, served_recall
 from recsys.models.table import MODELS, model_named
-from tests.planted import item
+from tests.planted import NOW
+from tests.planted import item as planted_item
 
 PERSONAL = [name for name, cls in MODELS.items() if cls.is_personal]
 K = 5
@@ -23,6 +24,11 @@ PRODUCTS = (np.arange(8), np.arange(8, 16))
 VIDEOS = (np.arange(16, 24), np.arange(24, 32))
 UNTOUCHED = 32
 N_ITEMS = 33
+
+
+def item(number, kind=Kind.PRODUCT, **more):
+    """Published today, as models of what is new want it."""
+    return planted_item(number, kind, published_at=NOW, **more)
 
 
 def world() -> Catalog:
