@@ -19,6 +19,10 @@ T = TypeVar("T")
 
 # What orders candidates besides reciprocal ranks.
 SCORERS = ("blend", "ranker")
+# What a list can be good for; value is what was bought, weighted by its price.
+OBJECTIVES = ("watch", "click", "like", "buy", "value")
+# What an item the person had to do with before brings, as a share of what a new one does.
+AGAIN = "again"
 # A scorer sees so many candidates of a kind, the best by reciprocal ranks.
 MAX_SCORED = 200
 
@@ -64,6 +68,9 @@ class Pipeline:
     scorer
         One of `SCORERS`: what orders the candidates once the sources are fused and the stages have
         filtered; empty means that the fusion's order stays.
+    objective
+        What a scorer that learns is to bring about: the gain of each act of `OBJECTIVES`, and
+        `AGAIN`, 1 unless it is said.
     """
 
     name: str
@@ -72,6 +79,7 @@ class Pipeline:
     fusion_k: float = 60.0
     video_share: float = 0.5
     scorer: str = ""
+    objective: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +195,9 @@ def run(
 ) -> Placed:
     """Run the pipeline; ranks count within a kind, and the kinds take their seats at the end."""
     failed: list[str] = []
-    candidates = sourced(pipeline, context, models, failed)
-    for name in pipeline.stages:
-        candidates = stages[name](candidates, context, catalog)
+    candidates = raced(pipeline, context, catalog, models, stages, failed)
     scored = None
     if scorer is not None and len(candidates):
-        candidates = _best(candidates, context.kinds, catalog, MAX_SCORED)
         scored = _guarded(
             lambda: scorer(told_of(pipeline, candidates, context, models, failed), context),
             f"scorer:{pipeline.scorer}",
@@ -208,15 +213,26 @@ def run(
     return Placed(placed, tuple(dict.fromkeys(failed)), scored)
 
 
-def sourced(
-    pipeline: Pipeline, context: Context, models: Mapping[str, Model], failed: list[str]
+def raced(
+    pipeline: Pipeline,
+    context: Context,
+    catalog: Catalog,
+    models: Mapping[str, Model],
+    stages: Mapping[str, Stage],
+    failed: list[str],
 ) -> Candidates:
-    """What the sources bring in, fused; names of those that fail are added to `failed`."""
+    """What a scorer is asked about: what the sources sent, fused, filtered, the best of each kind.
+
+    Names of sources that fail are added to `failed`.
+    """
     rankings = [
         tuple(_ask(source, context, models, kind, failed) for kind in context.kinds)
         for source in pipeline.sources
     ]
-    return fuse(rankings, [source.weight for source in pipeline.sources], pipeline.fusion_k)
+    candidates = fuse(rankings, [source.weight for source in pipeline.sources], pipeline.fusion_k)
+    for name in pipeline.stages:
+        candidates = stages[name](candidates, context, catalog)
+    return _best(candidates, context.kinds, catalog, MAX_SCORED)
 
 
 def _ask(

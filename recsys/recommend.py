@@ -101,7 +101,7 @@ def recommend(
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
-    context = _context(request, history, bundle, at)
+    context = context_of(request, history, bundle, at)
     pipeline = bundle.pipelines[request.scene]
     scorer = bundle.scorer(request.scene)
     placed = run(pipeline, context, bundle.catalog, bundle.models, STAGES, scorer)
@@ -128,7 +128,8 @@ def recommend(
     return Answer(served, placed.candidates.items, placed.scored)
 
 
-def _context(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
+def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
+    """What a request comes down to: all that its list depends on."""
     scene, at_ms = scene_named(request.scene), millis(at)
     ids = bundle.catalog.ids
     return Context(

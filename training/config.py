@@ -9,7 +9,7 @@ from recsys.events import EVENT_WORDS, EventType
 from recsys.interactions import EVENT_WEIGHTS
 from recsys.models.base import Model, parameters
 from recsys.models.table import MODELS, model_named
-from recsys.pipeline import Pipeline, Source
+from recsys.pipeline import AGAIN, OBJECTIVES, SCORERS, Pipeline, Source
 from recsys.scenes import SCENES
 from recsys.stages import STAGES
 
@@ -17,6 +17,9 @@ ALL_TYPES = frozenset(EventType)
 # What a shop's orders say of goods that go together, apart from what people merely look at.
 BOUGHT_TYPES = frozenset({EventType.ORDER, EventType.CART})
 ROWS = ("history", "basket")
+# How candidates are ordered: by whatever was found best, by reciprocal ranks, or as named.
+AUTO, RRF = "auto", "rrf"
+ORDERED_BY = (AUTO, RRF, *SCORERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,8 @@ _PIPELINES = {
             Source(name="popular", model="popular", weight=0.01),
         ),
         stages=("on_sale", "excluded", "bought", "seen"),
+        scorer=AUTO,
+        objective={"watch": 1.0, "click": 1.0, "buy": 2.0, "again": 0.0},
     ),
     "post_checkout": Pipeline(
         name="post_checkout",
@@ -75,6 +80,8 @@ _PIPELINES = {
             Source(name="popular", model="popular", weight=0.01),
         ),
         stages=("on_sale", "excluded", "bought", "seen", "same_need"),
+        scorer=AUTO,
+        objective={"watch": 1.0, "buy": 1.0, "again": 0.0},
     ),
 }
 
@@ -93,6 +100,8 @@ class TrainConfig:
         Of every learner and of the random lists.
     people
         At most so many test persons a scene when a new bundle is evaluated; 0 means everybody.
+    scorer_people
+        At most so many persons a scene that scorers learn from and are judged on.
     weights
         What an event of each type is worth.
     models
@@ -105,6 +114,7 @@ class TrainConfig:
     holdout_days: float | None = None
     seed: int = 1
     people: int = 2_000
+    scorer_people: int = 1_200
     weights: Mapping[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     models: Mapping[str, ModelConfig] = field(default_factory=lambda: dict(_MODELS))
     pipelines: Mapping[str, Pipeline] = field(default_factory=lambda: dict(_PIPELINES))
@@ -114,6 +124,12 @@ class TrainConfig:
         """The models that some pipeline asks."""
         used = {source.model for one in self.pipelines.values() for source in one.sources}
         return {name: model for name, model in self.models.items() if name in used}
+
+    @property
+    def unscored(self) -> "TrainConfig":
+        """The same with every scene ordered by reciprocal ranks: nothing but models is learned."""
+        pipelines = {scene: replace(one, scorer=RRF) for scene, one in self.pipelines.items()}
+        return replace(self, pipelines=pipelines)
 
 
 def train_config(said: Mapping[str, Any]) -> TrainConfig:
@@ -140,7 +156,13 @@ def train_config(said: Mapping[str, Any]) -> TrainConfig:
 
 
 def _trained(config: TrainConfig, table: dict[str, Any]) -> TrainConfig:
-    plain = {"half_life_days": float, "holdout_days": float, "seed": int, "people": int}
+    plain = {
+        "half_life_days": float,
+        "holdout_days": float,
+        "seed": int,
+        "people": int,
+        "scorer_people": int,
+    }
     _check_names(table, (*plain, "weights"), "[train]")
     values: dict[str, Any] = {
         name: _number(table[name], kind, f"[train] {name}")
@@ -176,7 +198,7 @@ def _model(default: ModelConfig | None, table: dict[str, Any], where: str) -> Mo
 
 def _pipeline(default: Pipeline, table: dict[str, Any], where: str) -> Pipeline:
     plain = {"fusion_k": float, "video_share": float}
-    _check_names(table, (*plain, "stages", "sources"), where)
+    _check_names(table, (*plain, "stages", "sources", "scorer", "objective"), where)
     values: dict[str, Any] = {
         name: _number(table[name], kind, f"{where} {name}")
         for name, kind in plain.items()
@@ -188,12 +210,26 @@ def _pipeline(default: Pipeline, table: dict[str, Any], where: str) -> Pipeline:
         )
     if "stages" in table:
         values["stages"] = tuple(_names(table["stages"], STAGES, f"{where} stages"))
+    if "scorer" in table:
+        values["scorer"] = table["scorer"]
+        _check_name(values["scorer"], ORDERED_BY, f"{where} scorer")
+    if "objective" in table:
+        values["objective"] = _objective(table["objective"], f"{where[:-1]}.objective]")
     sources = {source.name: source for source in default.sources}
     for name, said in _table(table.get("sources", {}), f"{where[:-1]}.sources]").items():
         inside = f"{where[:-1]}.sources.{name}]"
         sources[name] = _source(name, sources.get(name), _table(said, inside), inside)
     kept = tuple(source for source in sources.values() if source.weight > 0)
     return replace(default, **values, sources=kept)
+
+
+def _objective(value: object, where: str) -> dict[str, float]:
+    table = _table(value, where)
+    _check_names(table, (*OBJECTIVES, AGAIN), where)
+    gains = {word: float(_number(gain, float, f"{where} {word}")) for word, gain in table.items()}
+    if not any(gains.get(word) for word in OBJECTIVES):
+        raise ConfigError(f"{where} has no gain above 0, got {gains}; allowed: one or more")
+    return gains
 
 
 def _source(name: str, default: Source | None, table: dict[str, Any], where: str) -> Source:

@@ -1,4 +1,4 @@
-"""A shop and a configuration → a bundle: watch curve, rows, models; the same for the same seed."""
+"""A shop and a configuration → a bundle: models and scorers; the same for the same seed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +9,13 @@ import numpy as np
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType, moment
+from recsys.facts import Facts
 from recsys.interactions import Rows, Taste, Weighting
 from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
 from recsys.watching import WatchCurve
 from training.config import ALL_TYPES, TrainConfig
+from training.rank import learned_scorers
 from training.shop import Shop
 
 # What is done now (behind a colon: which part of it), how many of its steps are done, of how many.
@@ -54,6 +56,33 @@ def fit(
         How a model learns; who fits often may remember what was learned before.
     """
     as_of_ms = shop.until_ms if as_of_ms is None else as_of_ms
+
+    def fitted(past: Shop, moment_ms: int) -> Bundle:
+        return _models(past, config, moment_ms, progress, learn)
+
+    past = shop if as_of_ms >= shop.until_ms else shop.before(as_of_ms + 1)
+    scorers = learned_scorers(past, config, fitted, progress)
+    bundle = fitted(shop, as_of_ms)
+    facts = None
+    if scorers.rankers:
+        facts = Facts.learned(shop.histories, bundle.taste, shop.catalog, as_of_ms)
+    return replace(
+        bundle,
+        bundle_id=bundle_id,
+        pipelines={
+            scene: replace(one, scorer=scorers.chosen.get(scene, ""))
+            for scene, one in config.pipelines.items()
+        },
+        origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
+        rankers=scorers.rankers,
+        facts=facts,
+    )
+
+
+def _models(
+    shop: Shop, config: TrainConfig, as_of_ms: int, progress: Progress, learn: Learn
+) -> Bundle:
+    """Every model that a pipeline asks; the pipelines have no scorer yet."""
     taste = learned_taste(shop, config, as_of_ms)
     rows: dict[frozenset[EventType], Rows] = {}
     models: dict[str, Model] = {}
@@ -66,14 +95,13 @@ def fit(
         models[name] = learn(model.new(config.seed), rows[model.learns_from], shop.catalog)
     progress("learning", len(used), len(used))
     return Bundle(
-        bundle_id=bundle_id,
+        bundle_id="unscored",
         catalog=shop.catalog,
         models=models,
         taste=taste,
-        pipelines=config.pipelines,
+        pipelines={scene: replace(one, scorer="") for scene, one in config.pipelines.items()},
         figures={},
         data_until_ms=as_of_ms,
-        origin=_origin(shop, config, as_of_ms),
     )
 
 

@@ -102,6 +102,16 @@ class Shop:
         at_ms = self.histories.events.at_ms
         return replace(self, histories=self.histories.keeping(at_ms >= split_ms))
 
+    def sampled(self, max_events: int, seed: int) -> "Shop":
+        """The shop with the whole histories of any persons, of so many events in all."""
+        counts = np.diff(self.histories.offsets)
+        if counts.sum() <= max_events:
+            return self
+        order = np.random.default_rng(seed).permutation(len(counts))
+        is_kept = np.zeros(len(counts), dtype=np.bool_)
+        is_kept[order[np.cumsum(counts[order]) <= max_events]] = True
+        return replace(self, histories=self.histories.keeping(np.repeat(is_kept, counts)))
+
 
 def load(home: Home) -> Shop:
     """What the lake of a home holds; its histories are built anew if they are older than it.

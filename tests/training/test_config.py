@@ -127,6 +127,19 @@ def test_source_of_weight_0_is_gone_and_its_model_is_not_learned():
         ("[models.item_knn]\nshrinkage = -1", "shrinkage is out of range, got -1; allowed: 0 or"),
         ("[models.als]\nlearns_from = 'play'", "learns_from is no list of distinct names"),
         ("[models.als]\nlearns_from = ['look']", "learns_from has an unknown name, got 'look'"),
+        (
+            "[pipelines.home]\nscorer = 'magic'",
+            r"\[pipelines.home\] scorer has an unknown name, got 'magic'; allowed: auto, rrf",
+        ),
+        (
+            "[pipelines.home.objective]\nearn = 1",
+            r"\[pipelines.home.objective\] has an unknown name, got 'earn'; allowed: watch",
+        ),
+        (
+            "[pipelines.home.objective]\nbuy = 0",
+            r"\[pipelines.home.objective\] has no gain above 0",
+        ),
+        ("[pipelines.home.objective]\nbuy = -1", "buy is out of range, got -1; allowed: 0 or"),
         ("[pipelines.cart]\nfusion_k = 1", r"\[pipelines\] has an unknown name, got 'cart'"),
         ("[pipelines.home]\nstage = []", r"\[pipelines.home\] has an unknown name, got 'stage'"),
         ("[pipelines.home]\nstages = ['x']", "stages has an unknown name, got 'x'; allowed: on_"),
@@ -151,3 +164,15 @@ def test_scene_without_sources_is_refused():
     text = "".join(f"[pipelines.home.sources.{name}]\nweight = 0\n" for name in names)
     with pytest.raises(ConfigError, match=r"\[pipelines.home\] has no source left"):
         config_of(text)
+
+
+def test_an_objective_replaces_the_default_one():
+    home = config_of("[pipelines.home.objective]\nwatch = 1\nbuy = 3").pipelines["home"]
+    assert home.objective == {"watch": 1.0, "buy": 3.0}
+    assert home.scorer == "auto"
+
+
+def test_a_scene_may_name_its_scorer():
+    config = config_of("[pipelines.home]\nscorer = 'ranker'")
+    assert config.pipelines["home"].scorer == "ranker"
+    assert {one.scorer for one in config.unscored.pipelines.values()} == {"rrf"}
