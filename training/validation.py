@@ -201,7 +201,8 @@ class Validation:
         """Learn with some knobs at other values; what is given then asks persons."""
         bundle = fit(
             self.split.before,
-            self.turned(found),
+            # Scorers are learned from what models say: once, when these are settled.
+            self.turned(found).unscored,
             bundle_id="tuning",
             as_of_ms=self.split.split_ms,
             learn=self.remembered,
