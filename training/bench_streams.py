@@ -47,7 +47,7 @@ def sv(folder: Path) -> list[Trial]:
         metrics=("Recall@20", "NDCG@20"),
         hides=MET,
     )
-    histories = _watched(told, catalog).histories(len(users))
+    histories = watched(told, catalog).histories(len(users))
     train = taste_of(catalog).rows(histories, as_of_ms=0)
     persons, targets = (later[name].to_numpy() for name in ("person", "item"))
     unseen = _unseen(train, persons, targets)
@@ -58,7 +58,7 @@ def sv(folder: Path) -> list[Trial]:
 
 def _streams(folder: Path) -> tuple[pl.Series, pl.Series, pl.DataFrame, pl.DataFrame]:
     """The persons of the histories, the videos, mentions in the histories, and later long views."""
-    told = _mentions(matching(folder, "history")[0])
+    told = mentions(matching(folder, "history")[0])
     logs = [read(path, "person", "item", "long") for path in matching(folder, "log")]
     later = pl.concat(logs).filter(pl.col("long") > 0)
     # Who has no history cannot be asked what their history leads to.
@@ -71,7 +71,7 @@ def _streams(folder: Path) -> tuple[pl.Series, pl.Series, pl.DataFrame, pl.DataF
     return users, items, told, later
 
 
-def _mentions(path: Path) -> pl.DataFrame:
+def mentions(path: Path) -> pl.DataFrame:
     """Each mention of a video in a list of a person: person, item, list, and place in the list.
 
     Raises
@@ -103,24 +103,24 @@ def _list_word(name: str) -> str:
     return next((word for part, word in words.items() if part in name.lower()), name)
 
 
-def _watched(told: pl.DataFrame, catalog: Catalog) -> Log:
+def watched(told: pl.DataFrame, catalog: Catalog) -> Log:
     """Plays in their order, long ones as watched to the end, and likes after their play.
 
     The lists are cut to their last entries each, so a long view or a like that is not among the
     plays is older than all of those.
     """
-    watched = told.filter(list="watch")
-    firsts = watched.group_by("person", "item").agg(at=pl.col("place").max())
+    plays = told.filter(list="watch")
+    firsts = plays.group_by("person", "item").agg(at=pl.col("place").max())
     others = told.filter(pl.col("list") != "watch").join(firsts, on=["person", "item"], how="left")
     long = others.filter(list="long")
     older = long.filter(pl.col("at").is_null()).with_columns(at=pl.col("place") - 1_000_000.0)
     likes = others.filter(list="like").with_columns(
         at=pl.coalesce(pl.col("at") + 0.5, pl.col("place") - 500_000.0)
     )
-    is_long = watched.join(
+    is_long = plays.join(
         long.select("person", "item").unique(), on=["person", "item"], how="semi"
     )
-    plain = watched.join(is_long, on=["person", "item"], how="anti")
+    plain = plays.join(is_long, on=["person", "item"], how="anti")
     parts = [
         (plain, "place", EventType.PLAY, False),
         (is_long, "place", EventType.PLAY, True),
