@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "training.cli",
         "Record to lake to histories, then learn, evaluate, and publish if the gate lets it.",
     ),
-    "bundles": ("training.bundles_cli", "List, show, publish or roll back bundles."),
+    "bundles": ("training.bundles_cli", "List, show, describe, publish or roll back bundles."),
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
     "bench": ("", "Measure what the README claims."),
 }

@@ -175,6 +175,8 @@ class Contest:
         Whether the pipeline is compared with itself without each source, and with each alone.
     n_verdicts
         How many verdicts are given on all questions together.
+    is_detailed
+        Whether figures along the list and of finer parts of the people are told.
     """
 
     bundle: Contender
@@ -183,6 +185,7 @@ class Contest:
     against: Contender | None = None
     is_ablated: bool = False
     n_verdicts: int = 1
+    is_detailed: bool = True
     seed: int = 0
 
     def answers(
@@ -196,7 +199,7 @@ class Contest:
             question=question,
             n_persons=len(race),
             n_strangers=int((race.n_acts == 0).sum()),
-            figures=tuple(figures(race, question.ks)),
+            figures=tuple(figures(race, question.ks, is_detailed=self.is_detailed)),
             comparisons=self._comparisons(question, race, list(rivals)),
         )
 

@@ -1,11 +1,12 @@
 """What is told of a race: estimates of every metric, of whom, and differences to look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from recsys.comparison import Look
 from recsys.metrics import METRICS, Estimate, PerPerson
-from recsys.race import COLD, EVERYBODY, LISTS, PARTS, Race
+from recsys.race import COARSE, COLD, EVERYBODY, LISTS, PARTS, Race
 
 PIPELINE, POPULARITY, CHANCE, GAIN = "pipeline", "popularity", "random", "pipeline − popularity"
 TARGETS, AGAINST = "targets", "against"
@@ -51,10 +52,19 @@ def _usual_of(race: Race) -> list[str]:
     return [name for name in (PIPELINE, POPULARITY, CHANCE) if name in race.shown]
 
 
-def figures(race: Race, ks: Sequence[int]) -> list[Figure]:
-    """Every figure of a race that is defined for anybody, of a part of the people for two."""
+def figures(race: Race, ks: Sequence[int], *, is_detailed: bool) -> list[Figure]:
+    """Every figure of a race that is defined for anybody, of a part of the people for two.
+
+    Parameters
+    ----------
+    is_detailed
+        Whether figures along the list and of finer parts of the people are among them.
+    """
     found = [one for k in ks for one in _at_length(race, k)]
-    found += [*_of_parts(race, ks), *_curves(race, ks), *_by_rank(race, ks)]
+    if is_detailed:
+        found += [*_of_parts(race, PARTS, ks, OF_PARTS), *_curves(race, ks), *_by_rank(race, ks)]
+    else:
+        found += _of_parts(race, COARSE, ks[-1:], (MAIN,))
     return [one for one in found if one.estimate.n > (one.people != EVERYBODY)]
 
 
@@ -99,20 +109,21 @@ def _lead(race: Race, metric: str, k: int) -> PerPerson:
     return race.values(PIPELINE, metric, k).minus(race.values(POPULARITY, metric, k))
 
 
-def _of_parts(race: Race, ks: Sequence[int]) -> list[Figure]:
+def _of_parts(
+    race: Race, parts: Iterable[str], ks: Sequence[int], metrics: Sequence[str]
+) -> list[Figure]:
     """People apart by how much of them was known."""
     found = []
-    for people in PARTS:
+    for people in parts:
         persons = race.part(people)
-        for k in ks:
-            for metric in OF_PARTS:
-                values = {name: race.values(name, metric, k) for name in _usual_of(race)}
-                if POPULARITY in values:
-                    values[GAIN] = _lead(race, metric, k)
-                found += [
-                    _figure(name, metric, k, one.among(persons).estimate(), people)
-                    for name, one in values.items()
-                ]
+        for metric, k in product(metrics, ks):
+            values = {name: race.values(name, metric, k) for name in _usual_of(race)}
+            if POPULARITY in values:
+                values[GAIN] = _lead(race, metric, k)
+            found += [
+                _figure(name, metric, k, one.among(persons).estimate(), people)
+                for name, one in values.items()
+            ]
     return found
 
 

@@ -33,6 +33,8 @@ PARTS: dict[str, tuple[int, int | None]] = {
     "20-99": (20, 99),
     "100+": (100, None),
 }
+# Those of them that hold everybody once.
+COARSE = ("0", "1-4", "5+")
 EVERYBODY = "all"
 COLD = {"cold_recall": "recall", "cold_hit_rate": "hit_rate"}
 

@@ -1,6 +1,6 @@
 """`dapei bundles`: what bundles there are, and which one is in use."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -11,11 +11,14 @@ from recsys.bundle import read_manifest
 from recsys.errors import BundleError
 from recsys.pointer import bundle_ids, pointed, publish, rollback
 from recsys.signing import SigningKey, VerifyKey
+from training.card import card
 from training.report import bundle_row, bundles_table
 from training.terminal import HomeOption
 
 app = typer.Typer(no_args_is_help=True)
-bundles = typer.Typer(no_args_is_help=True, help="List, show, publish or roll back bundles.")
+bundles = typer.Typer(
+    no_args_is_help=True, help="List, show, describe, publish or roll back bundles."
+)
 app.add_typer(bundles, name="bundles")
 
 
@@ -41,14 +44,28 @@ def show_bundle(
     files: Annotated[bool, typer.Option(help="Every file's size and SHA-256, too.")] = False,
 ) -> None:
     """What a bundle says of itself, as JSON: data, models, pipelines, figures."""
-    folder, public = Home(home).bundles, VerifyKey.load(Home(home).keys)
-    one = bundle_id or pointed(folder, public)
-    if one is None:
-        raise BundleError("no bundle is in use yet; allowed: `dapei train --publish` first")
-    manifest = read_manifest(folder / one, public)
+    manifest = manifest_of(Home(home), bundle_id)
     if not files:
         del manifest["files"]
     typer.echo(orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode())
+
+
+@bundles.command("card")
+def show_card(
+    home: HomeOption,
+    bundle_id: Annotated[str | None, typer.Argument(help="Without: the one in use.")] = None,
+) -> None:
+    """A bundle's card, as Markdown: data, models, figures, known limits, how to make it again."""
+    typer.echo(card(manifest_of(Home(home), bundle_id)), nl=False)
+
+
+def manifest_of(home: Home, bundle_id: str | None) -> dict[str, Any]:
+    """What a bundle says of itself; without an id, the one in use."""
+    public = VerifyKey.load(home.keys)
+    one = bundle_id or pointed(home.bundles, public)
+    if one is None:
+        raise BundleError("no bundle is in use yet; allowed: `dapei train --publish` first")
+    return read_manifest(home.bundles / one, public)
 
 
 @bundles.command("publish")

@@ -17,6 +17,7 @@ from recsys.errors import BundleError, ConfigError
 from recsys.pointer import drop_old, pointed, publish
 from recsys.signing import SigningKey, VerifyKey
 from training.config import TrainConfig
+from training.config_toml import dumped
 from training.fit import Progress, quiet
 from training.release import Release, release
 from training.shop import load
@@ -55,6 +56,7 @@ def train(
     origin = {
         "code_version": version("dapei"),
         "made_of": basis,
+        "config": dumped(config),
         "item_version": basis["item_version"] or 0,
     }
     made = release(

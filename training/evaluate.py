@@ -63,12 +63,15 @@ class Plan:
         Another configuration, learned from the same events and compared on the same persons.
     is_ablated
         Whether the pipelines are compared with themselves without each source.
+    is_detailed
+        Whether figures along the list and of finer parts of the people are told.
     has_losses
         Whether it is measured what answering from prepared lists loses.
     """
 
     against: TrainConfig | None = None
     is_ablated: bool = False
+    is_detailed: bool = True
     has_losses: bool = False
 
 
@@ -224,6 +227,7 @@ def _contest(
         against=None if plan.against is None else learned(plan.against),
         is_ablated=plan.is_ablated,
         n_verdicts=n_questions,
+        is_detailed=plan.is_detailed,
         seed=config.seed,
     )
 

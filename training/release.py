@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from recsys.histories import History
 from recsys.recommend import Request, recommend
 from recsys.scenes import SCENES
 from training.config import TrainConfig
-from training.evaluate import Evaluation, evaluate_by_time, questions, scenes_asked
+from training.evaluate import Evaluation, Plan, evaluate_by_time, questions, scenes_asked
 from training.fit import Progress, fit, quiet, served_losses
 from training.shop import Shop
 
@@ -73,6 +73,7 @@ def release(
     figures = {
         "evaluation": evaluation.plain() if evaluation else {"skipped": note},
         "served_recall": losses,
+        "contributions": contributions(bundle),
         "gate": {"rule": GATE_RULE, "refusals": list(refusals)},
     }
     by = {"created_at": created_at.isoformat(), **origin}
@@ -80,10 +81,28 @@ def release(
     return Release(bundle=bundle, evaluation=evaluation, refusals=refusals)
 
 
+@runtime_checkable
+class Weighing(Protocol):
+    """A model that learned what each behaviour is worth."""
+
+    def contributions(self) -> dict[Kind, dict[str, float]]:
+        """By kind and behaviour, in the model's own unit."""
+
+
+def contributions(bundle: Bundle) -> dict[str, dict[str, dict[str, float]]]:
+    """What each behaviour adds, of the models that know it."""
+    return {
+        name: {kind.word: told for kind, told in model.contributions().items()}
+        for name, model in bundle.models.items()
+        if isinstance(model, Weighing)
+    }
+
+
 def evaluated(shop: Shop, config: TrainConfig, progress: Progress) -> Evaluation:
     """The figures that go with a bundle: every scene, each kind and the mixed list."""
     asked = questions(scenes_asked(has_times=True), ks=KS, people=config.people)
-    return evaluate_by_time(shop, config, asked, progress=progress)
+    plan = Plan(is_detailed=False)
+    return evaluate_by_time(shop, config, asked, plan=plan, progress=progress)
 
 
 def comparison_failures(evaluation: Evaluation | None) -> list[str]:
