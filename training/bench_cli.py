@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from recsys.errors import ConfigError
 from recsys.models.table import MODELS
 from training.bench_contenders import ALWAYS, contenders
+from training.bench_figures import DENSE, SERVED
 from training.bench_models import Plan, Report, Row, run
 from training.bench_plot import check_drawable, plot
 from training.config import ALL_TYPES, train_config
@@ -152,37 +153,35 @@ def _parameters(file: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def show(report: Report) -> None:
-    """A table a set on stdout; what was left out or went wrong on stderr."""
+    """A table a set and metric on stdout; what was left out or went wrong on stderr."""
     out = Console()
-    by_set: dict[str, list[Row]] = {}
+    by_metric: dict[tuple[str, str], list[Row]] = {}
     for row in report.rows:
-        by_set.setdefault(row["set"], []).append(row)
-    for name, rows in by_set.items():
-        out.print(_table(name, rows))
+        if not row["failed"]:
+            by_metric.setdefault((row["set"], row["metric"]), []).append(row)
+    for (name, metric), rows in by_metric.items():
+        out.print(_table(f"{name}, {metric}", rows))
     for line in report.skipped:
         Console(stderr=True).print(line, style="yellow", highlight=False, markup=False)
     for line in report.failures:
         complain(line)
 
 
-def _table(name: str, rows: list[Row]) -> Table:
-    """A line a metric and model; the best of a metric comes first."""
-    shown = Table("metric", "model", title=name, title_justify="left")
-    for head in ("dense", "served", "± 95 %", "best known", "fit s", "ms a list", "MB"):
+def _table(title: str, rows: list[Row]) -> Table:
+    """A line a model, the best first."""
+    if rows[0]["published"] is not None:
+        title += f"; best known {rows[0]['published']:.4f} by {rows[0]['published_by']}"
+    shown = Table("model", title=title, title_justify="left")
+    for head in ("dense", "served", "± 95 %", "fit s", "ms a list", "MB"):
         shown.add_column(head, justify="right")
-    pairs: dict[tuple[str, str], dict[str, Row]] = {}
+    forms: dict[str, dict[str, Row]] = {}
     for row in rows:
-        if not row["failed"]:
-            pairs.setdefault((row["metric"], row["model"]), {})[row["form"]] = row
-    metrics = list(dict.fromkeys(metric for metric, _ in pairs))
-    order = sorted(pairs, key=lambda key: (metrics.index(key[0]), -_value(pairs[key], "dense")))
-    for metric, model in order:
-        forms = pairs[metric, model]
-        one = forms["dense"]
-        best = "" if one["published"] is None else f"{one['published']:.4f} {one['published_by']}"
-        values = [f"{_value(forms, form):.4f}" for form in ("dense", "served")]
+        forms.setdefault(row["model"], {})[row["form"]] = row
+    for model, mine in sorted(forms.items(), key=lambda pair: -_value(pair[1], DENSE)):
+        one = mine[DENSE]
+        values = [f"{_value(mine, form):.4f}" for form in (DENSE, SERVED)]
         costs = (f"{one['seconds']:.1f}", f"{one['list_ms']:.2f}", str(one["peak_mb"]))
-        shown.add_row(metric, model, *values, _half(one), best, *costs)
+        shown.add_row(model, *values, _half(one), *costs)
     return shown
 
 

@@ -91,6 +91,7 @@ def _panel(axis: Any, name: str, metric: str, rows: list[Row]) -> None:
         axis.set_xlabel(f"best known: {best['published']:.4f}, {best['published_by']}", fontsize=8)
     axis.set_yticks(range(len(models)), models, fontsize=8)
     axis.set_xlim(left=0)
+    axis.locator_params(axis="x", nbins=6)
     axis.set_title(f"{name}\n{metric}", fontsize=9)
     axis.tick_params(axis="x", labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)

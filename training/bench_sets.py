@@ -7,14 +7,20 @@ import polars as pl
 
 from training.bench_across import xd
 from training.bench_baskets import nbr, retail
-from training.bench_pairs import cf, mb
+from training.bench_funnels import acts
+from training.bench_pairs import cf, has_halves, mb
 from training.bench_streams import sessions, sv
 from training.bench_tables import BrokenSet, NothingToAsk
 from training.bench_trial import Trial
 
+
+def _mb(folder: Path) -> list[Trial]:
+    return mb(folder) if has_halves(folder) else acts(folder)
+
+
 PROTOCOLS: dict[str, Callable[[Path], list[Trial]]] = {
     "cf": cf,
-    "mb": mb,
+    "mb": _mb,
     "sv": sv,
     "xd": xd,
     "nbr": nbr,

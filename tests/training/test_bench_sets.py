@@ -80,6 +80,35 @@ def test_a_behaviour_nobody_knows_breaks_the_set(tmp_path):
         trials(folder)
 
 
+FUNNEL = {
+    "user": [1, 1, 1, 1, 2, 2, 2, 2],
+    "item": [5, 5, 6, 7, 5, 5, 7, 5],
+    "behavior": [1, 4, 1, 4, 4, 1, 4, 4],
+    "date": [20260101, 20260102, 20260103, 20260103, 20260101, 20260103, 20260104, 20260105],
+}
+
+
+def test_of_dated_acts_the_last_purchase_is_held_out_with_its_day(tmp_path):
+    folder = written(tmp_path / "mb_dated", events=FUNNEL)
+    (folder / "ABOUT.md").write_text("behavior 1 click 57,917, 2 collect 5,529, 4 buy 6,701")
+    (trial,) = trials(folder)
+    # Person 2 buys item 5 again, which cannot be asked where what was bought is not ranked.
+    assert asked(trial) == [[2]]
+    assert events_of(trial.known, 0) == [(0, "view"), (0, "order")]
+    assert trial.excluded[0].tolist() == [0]
+    assert trial.groups[NEW].tolist() == [True]
+
+
+def test_numbers_of_behaviours_nobody_named_break_the_set(tmp_path):
+    with pytest.raises(BrokenSet, match="got 1; allowed: .* numbers that its ABOUT.md names"):
+        trials(written(tmp_path / "mb_dated", events=FUNNEL))
+
+
+def test_several_behaviours_need_a_test(tmp_path):
+    with pytest.raises(BrokenSet, match="no train_X with a test_X and no events, got train_buy"):
+        trials(written(tmp_path / "mb_half", train_buy=pairs((1, 2))))
+
+
 def test_watching_is_told_in_order_and_long_views_not_seen_before_are_found(tmp_path):
     (trial,) = trials_of("sv_x", tmp_path)
     assert asked(trial) == [[4], [5]]
