@@ -186,8 +186,11 @@ def _model(default: ModelConfig | None, table: dict[str, Any], where: str) -> Mo
     types = table.pop("learns_from", None)
     _check_names(table, (*known, "model", "learns_from"), where)
     for key, value in table.items():
-        # Every hyperparameter there is is a number; of which sort, its default says.
-        _number(value, type(known[key]), f"{where} {key}")
+        # Of which sort a hyperparameter is, its default says.
+        if isinstance(known[key], str):
+            _text(value, f"{where} {key}")
+        else:
+            _number(value, type(known[key]), f"{where} {key}")
     learned = default.learns_from if default else ALL_TYPES
     return ModelConfig(
         model=name,
@@ -282,6 +285,12 @@ def _names(value: object, allowed: Any, where: str) -> list[str]:
 
 def _types(value: object, where: str) -> frozenset[EventType]:
     return frozenset(EVENT_WORDS[word] for word in _names(value, EVENT_WORDS, where))
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{where} is not a text, got {value!r:.80}")
+    return value
 
 
 def _number(value: object, kind: type[float], where: str, low: float = 0) -> Any:

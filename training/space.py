@@ -114,6 +114,8 @@ KNOWN: Mapping[str, Range | Choice | None] = {
     "als.iterations": Range(low=4, high=30, is_log=True, is_whole=True),
     "tags.n_tags": Range(low=3, high=50, is_log=True, is_whole=True),
     "tags.boost": Range(low=0, high=1.5),
+    "crossing.most_filtered": None,
+    "crossing.n_learners": None,
 }
 
 

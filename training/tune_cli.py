@@ -22,7 +22,7 @@ from training.evaluate_cli import kinds_of
 from training.study import Study, alone, discard, optuna
 from training.terminal import ConfigOption, bars, complain, configured, stoppable
 from training.tune import Found, tune
-from training.tune_home import TUNED, tune_home
+from training.tune_home import OTHERS, TUNED, tune_home
 from training.tune_report import figures, learned_table, trials_line
 from training.tune_sets import SetTask, metric_named
 from training.validation import Aim
@@ -124,7 +124,8 @@ def on_home(
         )
     written = out or home.root / TUNED
     write_atomic(written, text.encode())
-    tell(f"{aim.scene}, {aim.question.kinds_word}: {task.split.word}", found, aim.metric_word)
+    title = f"{aim.scene}, {aim.question.kinds_word}: {task.split.word}"
+    tell(title, found, figures(found, aim.metric_word, OTHERS))
     _tell_written(written)
 
 
@@ -162,7 +163,7 @@ def on_set(
             task = SetTask.of(name, parts, metric, people=people, seed=seed)
             found = _found(task, path, version(folder), people, n_trials)
             if found is not None:
-                tell(name, found, metric)
+                tell(name, found, figures(found, metric))
                 tables[name] = {place[-1]: value for place, value in found.turned.items()}
                 lines += [f"{name}: {line}." for line in figures(found, metric)]
                 text = toml({"models": {key: own for key, own in tables.items() if own}})
@@ -195,12 +196,12 @@ def _found(
         return None
 
 
-def tell(title: str, found: Found, metric: str) -> None:
+def tell(title: str, found: Found, figured: list[str]) -> None:
     """What came of a search, for a terminal."""
     out = Console()
     out.print(title, highlight=False)
     out.print(learned_table(found.learned))
-    for line in (trials_line(found.trials), *figures(found, metric)):
+    for line in (trials_line(found.trials), *figured):
         out.print(line, highlight=False, markup=False)
 
 

@@ -15,6 +15,8 @@ from training.tune_report import figures
 from training.validation import Aim, Validation
 
 STUDY, TUNED = "tune.db", "tuned.toml"
+# What those who confirm are asked with, unlike those who search.
+OTHERS = "others, with scorers learned"
 
 
 def tune_home(
@@ -67,6 +69,6 @@ def head(task: Validation, found: Found, basis: Mapping[str, Any]) -> str:
         f"Data version: {data_version(basis)}. Code version: {basis['code_version']}.",
         f"Seed {aim.seed}, {len(found.trials)} trials; the best is number {found.best}.",
         f"{task.split.word}.",
-        *(f"{line}." for line in figures(found, aim.metric_word)),
+        *(f"{line}." for line in figures(found, aim.metric_word, OTHERS)),
     ]
     return "\n".join(lines)

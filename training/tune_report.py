@@ -64,9 +64,9 @@ def compared_line(whom: str, metric: str, compared: Compared) -> str:
     )
 
 
-def figures(found: Found, metric: str) -> list[str]:
+def figures(found: Found, metric: str, others: str = "others") -> list[str]:
     """The comparison on the persons searched with, and on others where there are any."""
     lines = [compared_line("persons searched with", metric, found.searched)]
     if found.apart is not None:
-        lines.append(compared_line("others", metric, found.apart))
+        lines.append(compared_line(others, metric, found.apart))
     return lines

@@ -199,10 +199,17 @@ class Validation:
 
     def answering(self, found: Mapping[KnobPath, Value]) -> Callable[[Sequence[Asked]], Floats]:
         """Learn with some knobs at other values; what is given then asks persons."""
+        # Scorers are learned from what models say: once, when these are settled.
+        return self._answering(self.turned(found).unscored)
+
+    def confirming(self, found: Mapping[KnobPath, Value]) -> Callable[[Sequence[Asked]], Floats]:
+        """The same with scorers, as `dapei train` learns them."""
+        return self._answering(self.turned(found))
+
+    def _answering(self, config: TrainConfig) -> Callable[[Sequence[Asked]], Floats]:
         bundle = fit(
             self.split.before,
-            # Scorers are learned from what models say: once, when these are settled.
-            self.turned(found).unscored,
+            config,
             bundle_id="tuning",
             as_of_ms=self.split.split_ms,
             learn=self.remembered,

@@ -129,3 +129,6 @@ class Hill:
             return height + level + 0.1 * rng.standard_normal(len(persons))
 
         return ask
+
+    def confirming(self, found: Mapping[KnobPath, Value]) -> Callable[[Sequence[int]], Floats]:
+        return self.answering(found)

@@ -58,6 +58,13 @@ def test_whole_number_will_do_where_a_number_is_wanted():
     assert config_of("[models.item_knn]\nshrinkage = 5").models["item_knn"].new(1).shrinkage == 5
 
 
+def test_word_where_a_word_is_wanted():
+    text = '[models.crossing]\nmodel = "crossing"\ntarget = {}'
+    assert config_of(text.format('"like"')).models["crossing"].new(1).target == "like"
+    with pytest.raises(ConfigError, match=r"\[models\.crossing\] target is not a text, got 3"):
+        config_of(text.format(3))
+
+
 def test_another_model_under_the_same_name_forgets_the_parameters():
     text = '[models.item_knn]\nmodel = "als"\nlearns_from = ["play", "like"]'
     model = config_of(text).models["item_knn"]

@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 from recsys.events import EVENT_WORDS
 from recsys.models.base import parameters
 from recsys.models.table import MODELS
+from recsys.pipeline import Pipeline
 from recsys.scenes import SCENES
 from recsys.stages import STAGES
-from training.config import ROWS, TrainConfig, train_config
+from training.config import ORDERED_BY, ROWS, TrainConfig, train_config
 from training.config_toml import dumped, said, toml
 
 NUMBERS = st.floats(min_value=0, max_value=1e30) | st.integers(0, 10**12)
@@ -22,14 +24,10 @@ def some_of(words):
 
 
 def parameters_of(model):
-    """Some of a model's own parameters, each a number of its kind."""
-    kinds = {name: type(value) for name, value in parameters(MODELS[model]()).items()}
-    numbers = {
-        name: st.integers(0, 10**6) if kind is int else NUMBERS
-        for name, kind in kinds.items()
-        if kind in (int, float)
-    }
-    return st.fixed_dictionaries({}, optional=numbers)
+    """Some of a model's own parameters, each of its kind."""
+    of_kind = {int: st.integers(0, 10**6), float: NUMBERS, str: NAMES}
+    own = {name: of_kind[type(value)] for name, value in parameters(MODELS[model]()).items()}
+    return st.fixed_dictionaries({}, optional=own)
 
 
 @st.composite
@@ -61,6 +59,10 @@ def files(draw):
             "fusion_k": NUMBERS,
             "video_share": st.floats(0, 1),
             "stages": some_of(STAGES),
+            "scorer": st.sampled_from(ORDERED_BY),
+            "objective": st.fixed_dictionaries(
+                {"buy": st.floats(0.1, 9)}, optional={"again": NUMBERS}
+            ),
             "sources": st.dictionaries(NAMES, sources, max_size=3),
         },
     )
@@ -69,6 +71,7 @@ def files(draw):
         "holdout_days": NUMBERS,
         "seed": st.integers(0, 99),
         "people": st.integers(0, 99),
+        "scorer_people": st.integers(0, 99),
         "weights": st.dictionaries(
             st.sampled_from(sorted(EVENT_WORDS)), st.floats(-1e9, 1e9), max_size=4
         ),
@@ -84,6 +87,16 @@ def files(draw):
 def test_every_configuration_survives_the_way_to_toml_and_back(written):
     config = train_config(written)
     assert train_config(tomllib.loads(dumped(config))) == config
+
+
+def test_every_part_of_a_configuration_is_tried_above():
+    assert {f.name for f in fields(TrainConfig)} == {
+        "half_life_days", "holdout_days", "seed", "people", "scorer_people",
+        "weights", "models", "pipelines",
+    }  # fmt: skip
+    assert {f.name for f in fields(Pipeline)} == {
+        "name", "sources", "stages", "fusion_k", "video_share", "scorer", "objective",
+    }  # fmt: skip
 
 
 def test_defaults_need_no_word():
