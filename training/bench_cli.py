@@ -14,6 +14,7 @@ from recsys.models.table import MODELS
 from training.bench_contenders import ALWAYS, contenders
 from training.bench_figures import DENSE, SERVED
 from training.bench_models import Plan, Report, Row, run
+from training.bench_page import page
 from training.bench_plot import check_drawable, plot
 from training.config import ALL_TYPES, train_config
 from training.terminal import bars, complain, stoppable
@@ -62,6 +63,10 @@ JsonOption = Annotated[
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", dir_okay=False, help="Bars as .png or .svg.")
 ]
+PageOption = Annotated[
+    Path | None,
+    typer.Option("--page", dir_okay=False, help="Tables as Markdown, with the machine and commit."),
+]
 LimitOption = Annotated[
     float, typer.Option(min=1, help="Seconds after which a model on a set is given up.")
 ]
@@ -85,6 +90,7 @@ def measure_models(
     seed: Annotated[int, typer.Option(help="Of learners and of folds.")] = 1,
     json: JsonOption = None,
     plot_file: PlotOption = None,
+    page_file: PageOption = None,
     limit_s: LimitOption = 3_600,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is in the file.")] = False,
 ) -> None:
@@ -105,8 +111,24 @@ def measure_models(
     show(report)
     if plot_file is not None:
         plot(report.rows, plot_file)
+    if page_file is not None:
+        page_file.write_text(page(report.rows, command_of(data, sets, models, config, seed)))
     if report.failures:
         raise typer.Exit(1)
+
+
+def command_of(
+    data: Path,
+    sets: list[str] | None,
+    models: list[str] | None,
+    config: Path | None,
+    seed: int,
+) -> str:
+    """The line that measures the same again."""
+    words = ["dapei bench models --data", data.name, "--seed", str(seed)]
+    for option, names in (("--sets", sets), ("--models", models)):
+        words += [option, *names] if names else []
+    return " ".join([*words, *(["--config", config.name] if config else [])])
 
 
 def _folders(data: Path, sets: list[str] | None) -> list[Path]:
