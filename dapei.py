@@ -9,6 +9,7 @@ from importlib import import_module
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from recsys.errors import RecsysError, TooManyBadRows
 
@@ -92,7 +93,9 @@ def main() -> None:
     try:
         command_line(*(words + ["", ""])[:2])()
     except RecsysError as error:
-        Console(stderr=True).print(f"[red]{error.code}[/red] {error}", highlight=False)
+        # Places like [models.als] are part of the message, no markup.
+        said = f"[red]{error.code}[/red] {escape(str(error))}"
+        Console(stderr=True).print(said, highlight=False)
         sys.exit(3 if isinstance(error, TooManyBadRows) else 1)
 
 

@@ -256,6 +256,13 @@ def test_cycle_goes_on_until_it_is_stopped(home):
     assert lines.count(b"0 new events\n") >= 1
 
 
+def test_error_names_the_table_of_the_configuration(tmp_path):
+    home = planted_home(tmp_path / "home")
+    home.config_path.write_text("[models.als]\nneighbours = 3")
+    _, errors = started(home, "train").communicate(timeout=60)
+    assert b"[models.als] has an unknown name" in b" ".join(errors.split())
+
+
 def test_cycle_that_goes_on_survives_an_error(tmp_path):
     home = planted_home(tmp_path / "home")
     home.config_path.write_text("[train]\nseed = 'x'")
