@@ -61,7 +61,8 @@ class Crossing:
     caution
         How many choices' worth of certainty the prior of the effects has.
     holdout
-        Which acts are hidden: "last", "random", or "" for the last ones where acts are dated.
+        Which acts are hidden: "last", "random", or "" for the last ones where acts have an order:
+        where they are dated, or not listed by item.
     seed
         Of who is asked and what is hidden.
 

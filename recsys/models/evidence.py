@@ -103,8 +103,11 @@ class Evidence:
         weights = (counts / length).astype(np.float32)
         filtered, parts, whose = filters.entries(own, weights)
         met = own[(self.kind[own] == kind) & (self.columns[own, 1] > 0)]
-        pool = np.unique(np.concatenate([crossed, filtered, met]))
-        at, filtered_at = np.searchsorted(pool, crossed), np.searchsorted(pool, filtered)
+        pool = _distinct(np.concatenate([crossed, filtered, met]))
+        # Only the pool's places are written and read; the rest is never touched.
+        place = np.empty(n_items, dtype=np.int64)
+        place[pool] = np.arange(len(pool))
+        at, filtered_at = place[crossed], place[filtered]
         is_latest, own_latest = np.isin(items, latest)[key], np.isin(own, latest)[whose]
         sums = np.zeros((n_behaviours + len(EXTRA), len(pool)), dtype=np.float32)
         sums[:n_behaviours] = _added(behaviour[key] * len(pool) + at, ratios, sums[:-3].shape)
@@ -113,8 +116,11 @@ class Evidence:
         sums[-3] = np.bincount(at[is_latest], scaled[is_latest], len(pool))
         sums[-2] = np.bincount(filtered_at, parts, len(pool))
         sums[-1] = np.bincount(filtered_at[own_latest], parts[own_latest], len(pool))
-        own_of = [np.isin(pool, one) for one in self.behaviours.items(row)]
-        return Signals(pool, sums, np.array(own_of).reshape(n_behaviours, len(pool)))
+        own_of = np.zeros((n_behaviours, len(pool)), dtype=np.bool_)
+        mine = place[met]
+        for of, one in zip(own_of, self.behaviours.items(row), strict=True):
+            of[mine] = np.isin(met, one)
+        return Signals(pool, sums, own_of)
 
     def features(self, signals: Signals) -> Numbers:
         """Shape (n, n_features), in the order of `names`."""
@@ -150,6 +156,12 @@ class Evidence:
                 best[target] = (value, source)
         mine = set(own.tolist())
         return [i if i in mine else best.get(i, (0.0, None))[1] for i in items.tolist()]
+
+
+def _distinct(items: Idxs) -> Idxs:
+    # np.unique hashes, which is several times slower for so few bits.
+    ordered = np.sort(items)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
 
 
 def _added(cells: Ints, values: Numbers, shape: tuple[int, ...]) -> Any:

@@ -17,6 +17,8 @@ from recsys.models.behaviours import Behaviours
 SHARE_HIDDEN = 0.2
 # Of the people with both kinds so many at most lose all of one kind.
 SHARE_WITHOUT = 0.3
+# Positions of random order fall in half of all steps; in less than this they are sorted.
+FALLING = 0.1
 HOLDOUTS = ("", "last", "random")
 
 
@@ -68,8 +70,7 @@ def held_out(
     way, n_persons, seed = how
     if way not in HOLDOUTS:
         raise ConfigError(f"there is no holdout {way!r}; allowed: {', '.join(HOLDOUTS[1:])} or ''")
-    if not way:
-        way = "random" if (acts.events.at_ms == UNDATED).any() else "last"
+    way = way or ("last" if _has_order(acts) else "random")
     rng = np.random.default_rng(seed)
     persons, event_kinds = acts.histories.persons(), kinds[acts.events.item]
     free = np.ones(len(acts.histories), dtype=np.bool_)
@@ -94,6 +95,16 @@ def held_out(
                 if len(after):
                     asked[kind].append((person, after, before))
     return HeldOut(kept, asked)
+
+
+def _has_order(acts: Acts) -> bool:
+    """Whether acts are dated, or else at least not listed by the positions of their items."""
+    if not (acts.events.at_ms == UNDATED).any():
+        return True
+    persons, types = acts.histories.persons(), acts.events.type
+    follows = (np.diff(persons) == 0) & (np.diff(types) == 0)
+    falls = np.diff(acts.events.item) < 0
+    return bool((falls & follows).sum() > FALLING * follows.sum())
 
 
 def _eligible(acts: Acts, aimed: Mask, of_kind: Mask, *, is_whole: bool) -> Mask:

@@ -144,6 +144,24 @@ def test_dated_acts_are_hidden_from_the_last_on():
         assert not (~kept[:-1] & kept[1:] & (kinds[1:] == Kind.PRODUCT)).any()
 
 
+@pytest.mark.parametrize(
+    ("items", "kept"),
+    [([5, 2, 8, 1, 9, 3], [True] * 5 + [False]), ([1, 2, 3, 5, 8, 9], None)],
+    ids=["in an order of their own", "listed by item"],
+)
+def test_undated_acts_are_hidden_from_the_last_on_only_if_they_have_an_order(items, kept):
+    undated = [
+        replace(events([(n, EventType.ORDER) for n in items]), at_ms=np.full(6, UNDATED))
+    ] * 40
+    acts = rows_of(undated).acts
+    behaviours = Behaviours.of(acts, CATALOG.duration_s)
+    hidden = held_out(acts, behaviours, {Kind.PRODUCT: 13}, CATALOG.kind, ("", 20, 0))
+    of_each = hidden.kept.reshape(40, 6)
+    asked = of_each[~of_each.all(axis=1)]
+    is_last = bool((asked == [True] * 5 + [False]).all())
+    assert is_last == (kept is not None)
+
+
 def test_at_random_what_followed_on_the_same_item_is_hidden_too():
     told = [(1, EventType.VIEW), (1, EventType.ORDER), (1, EventType.CART), (2, EventType.VIEW)]
     one = events(told)
