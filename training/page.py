@@ -4,35 +4,20 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from math import isnan
 
-from recsys.comparison import VERDICT_RULE, Verdict
+from recsys.comparison import VERDICT_RULE
 from recsys.evaluation import Answers
 from recsys.figures import AGAINST, CHANCE, GAIN, MAIN, PIPELINE, POPULARITY, TARGETS
 from recsys.metrics import Estimate
 from recsys.race import PARTS
 from training.evaluate import Evaluation
 from training.page_style import STYLE
+from training.page_words import GLOSSARY, VERDICT_WORDS, WORDS
 from training.plots import Series, bars, forest, lines
 from training.report import HITS, OF_LISTS, RACING, ablation, reached, split_line, title
 
-# English and Chinese, as headings and plots say them.
-WORDS = {
-    "report": ("How good the lists are", "列表质量报告"),
-    "verdicts": ("Verdicts", "结论"),
-    "hits": ("Hits", "命中"),
-    "lists": ("What the lists are like", "列表特征"),
-    "by_k": ("by length of list", "随列表长度"),
-    "by_history": ("by events before", "按历史行为数"),
-    "popularity": ("Popularity: shown and taken", "流行度：展示与实际"),
-    "spread": ("Coverage and Gini", "覆盖率与基尼系数"),
-    "commerce": ("Share of products by place", "各位置商品占比"),
-    "ablation": ("What each source adds", "各来源的贡献"),
-    "difference": ("Difference", "差异"),
-    "served": ("Served against dense, share of the best found", "线上候选与全量打分的一致率"),
-}
 COLOURS = {PIPELINE: 0, POPULARITY: 1, CHANCE: 2, TARGETS: 3}
 # Ends of the history parts that do not overlap.
 BINS = ("0", "1-4", "5-19", "20-99", "100+")
-VERDICT_WORDS = {Verdict.BETTER: "更好", Verdict.WORSE: "更差", Verdict.UNSURE: "无法判断"}
 
 
 def page(found: Evaluation) -> str:
@@ -43,6 +28,7 @@ def page(found: Evaluation) -> str:
         _verdicts(found),
         *(_section(answers) for answers in found.answers),
         _served(found),
+        f"<h2>{_two('glossary')}</h2><dl>{''.join(map(_explained, GLOSSARY))}</dl>",
         f'<p class="note">{escape(VERDICT_RULE)} Intervals are of 95 %. 区间为 95 % 置信区间。</p>',
     ]
     return (
@@ -58,6 +44,12 @@ def _two(word: str, before: str = "") -> str:
     english, chinese = WORDS[word]
     first = f"{before} {english}" if before else english
     return f'{escape(first)} <span lang="zh">{escape(chinese)}</span>'
+
+
+def _explained(word: str) -> str:
+    english, chinese = GLOSSARY[word]
+    said = f'{escape(english)} <span lang="zh">{escape(chinese)}</span>'
+    return f"<dt>{escape(word)}</dt><dd>{said}</dd>"
 
 
 def _verdicts(found: Evaluation) -> str:

@@ -50,5 +50,8 @@ th, td { padding: 4px 12px 4px 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--rule); }
 th:first-child { text-align: left; font-weight: 500; position: sticky; left: 0;
   background: var(--paper); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 6px 16px; font-size: .86rem; }
+dt { font-weight: 600; } dd { margin: 0; } dd span { color: var(--soft); }
+@media (max-width: 520px) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; } }
 small { color: var(--soft); font-size: .85em; margin-left: .3em; }
 """

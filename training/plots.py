@@ -108,8 +108,10 @@ def _frame(labels: Sequence[str], series: Sequence[Series]) -> tuple[Place, str]
     )
     step = (WIDTH - LEFT - RIGHT) / max(1, len(labels))
     every = ceil(len(labels) / MAX_LABELS)
+    # Names too long to stand side by side take two lines in turns.
+    lower = 13 if every == 1 and max(map(len, labels), default=0) * LETTER > step else 0
     named = "".join(
-        f'<text x="{LEFT + step * (n + 0.5):.1f}" y="{HEIGHT - BOTTOM + 18}" '
+        f'<text x="{LEFT + step * (n + 0.5):.1f}" y="{HEIGHT - BOTTOM + 17 + n % 2 * lower}" '
         f'text-anchor="middle">{escape(label)}</text>'
         for n, label in enumerate(labels)
         if n % every == 0

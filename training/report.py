@@ -25,7 +25,7 @@ OF_LISTS = {
     "categories": ("categories", 2),
     "creators": ("creators", 2),
     "popularity": ("popularity", 3),
-    "popularity_lift": ("its lift", 3),
+    "popularity_lift": ("popularity lift", 3),
     "cold_shown": ("new items", 3),
     "cold_share": ("new items", 3),
     "cold_recall": ("recall of new", 3),

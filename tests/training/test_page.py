@@ -9,7 +9,8 @@ from recsys.figures import AGAINST
 from tests.training.planted_home import CONFIG, planted_shop, without
 from training.evaluate import Plan, evaluate_by_time, questions
 from training.page import page
-from training.report import ablation, comparison_table, tables, verdict_line
+from training.page_words import GLOSSARY
+from training.report import HITS, OF_LISTS, ablation, comparison_table, tables, verdict_line
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,12 @@ def test_page_shows_every_part(found):
     for word in ("各位置商品占比", "各来源的贡献", "一致率", "prefers-color-scheme: dark"):
         assert word in text, word
     assert "width=device-width" in text
+
+
+def test_every_metric_that_is_shown_is_explained():
+    shown = {*HITS, *(called.removesuffix(", bits") for called, _ in OF_LISTS.values())}
+    explained = {word for words in GLOSSARY for word in words.split(", ")}
+    assert shown - {"recall of new", "hits of new"} <= explained
 
 
 def test_names_of_a_configuration_are_text_and_no_markup(found):

@@ -65,6 +65,12 @@ def test_long_rows_of_labels_are_thinned_out():
     assert sum(text.isdecimal() for text in texts(svg)) <= 12
 
 
+@pytest.mark.parametrize(("label", "n_heights"), [("5", 1), ("bought_together", 2)])
+def test_long_labels_stand_on_two_lines(label, n_heights):
+    svg = bars("served", [label] * 6, [series(*[LOW] * 6)])
+    assert len({one.get("y") for one in shapes(svg, "text") if one.text == label}) == n_heights
+
+
 def test_differences_clear_of_0_are_drawn_strong():
     rows = [("without als", Estimate(0.1, 0.05, 0.15, 9)), ("<b>", Estimate(0.1, -0.05, 0.2, 9))]
     svg = forest("what each adds", rows)
