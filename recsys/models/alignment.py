@@ -34,6 +34,8 @@ PRIOR_PAIRS = 3.0
 PRIOR_WORTH = 0.1
 # Where people do not care for texts at all, the same text still says more than any other.
 LEAST_WORTH = 0.01
+# One person is no evidence, and leaving such pairs out keeps memory small.
+LEAST_SEEN = 1.0
 # Texts that have less in common are different; MAX_ALIKE bounds how many a text may be like.
 MIN_ALIKE, MAX_ALIKE = 0.2, 20
 BLOCK = 4_096
@@ -53,28 +55,33 @@ def aligned(traits: Traits, rows: Rows, weights: Scores, n_each: int) -> ScoredL
         At most so many of each kind of item are kept for each trait.
     """
     alike, liked = alike_texts(traits), liked_items(rows)
-    empty = csr_array((len(traits), len(traits)))
-    kept = empty
-    for target in Kind:
-        found = empty
-        for source in Kind:
-            counts = _Counts.of(traits, liked, weights, (source, target))
-            is_source, is_target = traits.kind == source, traits.kind == target
-            texts = diags_array(is_source * 1.0) @ alike @ diags_array(is_target * 1.0)
-            told = counts.within if source == target else counts.across
-            found = csr_array(found + told(csr_array(texts)))
+    kept = csr_array((len(traits), len(traits)))
+    across = _Counts.across(traits, liked, weights)
+    for target, counts in ((Kind.PRODUCT, across.turned()), (Kind.VIDEO, across)):
+        (source,) = set(Kind) - {target}
+        found = _Counts.within(traits, liked, weights, target).by_texts(
+            _between(traits, alike, target, target)
+        )
+        found = csr_array(found + counts.by_both(_between(traits, alike, source, target)))
         kept = csr_array(kept + ScoredLists.of_matrix(found, n_each).csr(len(traits)))
     return ScoredLists.of_matrix(kept, 2 * n_each)
 
 
+def _between(traits: Traits, alike: Sparse, source: Kind, target: Kind) -> Sparse:
+    """Likenesses from traits of one kind of item to those of another."""
+    is_source, is_target = ((traits.kind == kind) * 1.0 for kind in (source, target))
+    return csr_array(diags_array(is_source) @ alike @ diags_array(is_target))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Counts:
-    """How many persons like a trait of one kind of item and one of the other, in parts of persons.
+    """How many persons like one trait and another by two different items, in parts of persons.
 
     Attributes
     ----------
     pairs
-        Shape (n_traits, n_traits). A person counts 1 in all, spread over their pairs of items.
+        Shape (n_traits, n_traits). A person counts 1 in all, spread over their pairs of items;
+        pairs of less than one person in all are left out.
     firsts, seconds
         Shape (n_traits,). The sums of the persons' parts.
     """
@@ -85,31 +92,44 @@ class _Counts:
     n_persons: int
 
     @classmethod
-    def of(
-        cls, traits: Traits, liked: Sparse, weights: Scores, kinds: tuple[Kind, Kind]
-    ) -> "_Counts":
-        """Pairs of two different items, each of its kind."""
-        source, target = (of_items(liked, _carriers(traits, kind)) for kind in kinds)
-        if kinds[0] == kinds[1]:
-            one, other = both(*halves(source))
-            source, target = vstack([one, other], "csr"), vstack([other, one], "csr")
-        else:
-            source, target = both(source, target)
+    def across(cls, traits: Traits, liked: Sparse, weights: Scores) -> "_Counts":
+        """A product and a video."""
+        source, target = both(*(of_items(liked, _carriers(traits, kind)) for kind in Kind))
         one, other = (_mixtures(traits, part, weights) for part in (source, target))
-        firsts, seconds = (np.asarray(part.sum(axis=0), np.float64) for part in (one, other))
-        return cls(csr_array(one.T @ other), firsts, seconds, one.shape[0])
+        turned = csr_array(one.T)
+        blocks = [csr_array((0, len(traits)), dtype=np.float32)]
+        for start in range(0, len(traits), BLOCK):
+            block = csr_array(turned[start : start + BLOCK] @ other)
+            block.data[block.data < LEAST_SEEN] = 0
+            block.eliminate_zeros()
+            blocks.append(block)
+        return cls(csr_array(vstack(blocks)), _sums(one), _sums(other), one.shape[0])
 
-    def within(self, texts: Sparse) -> Sparse:
-        """Between traits of one kind of item: their texts alone, which are of one vocabulary.
+    @classmethod
+    def within(cls, traits: Traits, liked: Sparse, weights: Scores, kind: Kind) -> "_Counts":
+        """Two items of one kind that have the same trait; other pairs are not asked for."""
+        halved = both(*halves(of_items(liked, _carriers(traits, kind))))
+        one, other = (_mixtures(traits, half, weights) for half in halved)
+        pairs = diags_array(_sums(csr_array(one.multiply(other))))
+        return cls(csr_array(pairs), _sums(one), _sums(other), one.shape[0])
+
+    def turned(self) -> "_Counts":
+        """The same the other way round."""
+        return _Counts(csr_array(self.pairs.T), self.seconds, self.firsts, self.n_persons)
+
+    def by_texts(self, texts: Sparse) -> Sparse:
+        """What the texts say: all there is to say within a kind of item, which has one vocabulary.
 
         What else the same people like would only blur what a person likes.
         """
+        same = csr_array(diags_array(texts.diagonal()))
         similar = texts.tocoo()
         a, b = similar.coords
-        return csr_array((self._worth(similar) * similar.data, (a, b)), shape=texts.shape)
+        worth = self._worth(same.tocoo())
+        return csr_array((worth * similar.data, (a, b)), shape=texts.shape)
 
-    def across(self, texts: Sparse) -> Sparse:
-        """Between two kinds: what people do, and where they are few what the texts say."""
+    def by_both(self, texts: Sparse) -> Sparse:
+        """What people do, and where they are few what the texts say."""
         found, similar = self.pairs.tocoo(), texts.tocoo()
         a, b = found.coords
         rise = self._rise(found.data, a, b)
@@ -165,6 +185,10 @@ def likelihood_ratio(
     return 2 * ratio
 
 
+def _sums(persons_traits: Sparse) -> Doubles:
+    return np.asarray(persons_traits.sum(axis=0), dtype=np.float64)
+
+
 def _carriers(traits: Traits, kind: Kind) -> Idxs:
     """Items of one kind that carry a trait."""
     carried = traits.carried[:, traits.of_kind(kind)]
@@ -176,7 +200,7 @@ def _mixtures(traits: Traits, liked: Sparse, weights: Scores) -> Sparse:
     mixtures = csr_array(shares(liked) @ traits.carried)
     chosen = strongest(csr_array(mixtures @ diags_array(weights)), MAX_TRAITS_A_PERSON)
     chosen.data /= np.maximum(weights[chosen.indices], 1e-12)
-    return chosen
+    return csr_array(chosen.astype(np.float32))
 
 
 def alike_texts(traits: Traits) -> Sparse:
