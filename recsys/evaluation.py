@@ -17,6 +17,7 @@ from recsys.contenders import Contender
 from recsys.events import EventType
 from recsys.figures import (
     AGAINST,
+    BY_RANK,
     CHANCE,
     PIPELINE,
     POPULARITY,
@@ -156,9 +157,18 @@ class Answers:
             "per_pair": self.question.per_pair,
             "persons": self.n_persons,
             "strangers": self.n_strangers,
-            "figures": [asdict(figure) for figure in self.figures],
+            **self._plain_figures(),
             "comparisons": [one.plain() for one in self.comparisons],
         }
+
+    def _plain_figures(self) -> dict[str, list[dict[str, Any]]]:
+        """Of everybody at the lengths asked for; of parts of the people; along the list."""
+        found: dict[str, list[dict[str, Any]]] = {"figures": [], "parts": [], "along": []}
+        for figure in self.figures:
+            is_asked = figure.k in self.question.ks and figure.metric != BY_RANK
+            where = "figures" if is_asked else "along"
+            found["parts" if figure.people != EVERYBODY else where].append(asdict(figure))
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -15,6 +15,8 @@ MAIN = "ndcg"
 # What is told of parts of the people, and along the length of the list.
 OF_PARTS = ("recall", "ndcg", "hit_rate")
 CURVED, CURVE_KS = ("recall", "ndcg"), (1, 2, 3, 5, 10, 20, 30, 50, 100)
+# The metric whose k is a rank.
+BY_RANK = "commerce_at"
 # List metrics that need a mix of kinds, and those that popularity and chance have not.
 OF_MIXED, OF_PIPELINE = ("commerce",), ("impersonal",)
 
@@ -26,7 +28,7 @@ class Figure:
     Parameters
     ----------
     k
-        Length of list; of `commerce_at` the rank, counting from 1.
+        Length of list; of BY_RANK the rank, counting from 1.
     people
         "all", or a part of them by how many events they had before.
     """
@@ -143,7 +145,7 @@ def _by_rank(race: Race, ks: Sequence[int]) -> list[Figure]:
     if not race.is_mixed:
         return []
     return [
-        _figure(PIPELINE, "commerce_at", rank + 1, race.commerce_at(PIPELINE, rank).estimate())
+        _figure(PIPELINE, BY_RANK, rank + 1, race.commerce_at(PIPELINE, rank).estimate())
         for rank in range(max(ks))
     ]
 

@@ -139,8 +139,8 @@ def _longest(answers: Said) -> int:
 
 def _found(answers: Said, contender: str, metric: str, people: str = "all") -> Said | None:
     k = _longest(answers)
-    for one in answers["figures"]:
-        # Figures of before people were told apart are of all.
+    # Figures of before people were told apart are of all.
+    for one in (*answers["figures"], *answers.get("parts", [])):
         asked = (one["contender"], one["metric"], one["k"], one.get("people", "all"))
         if asked == (contender, metric, k, people):
             estimate: Said = one["estimate"]
@@ -167,7 +167,7 @@ def _served(figures: Said) -> Iterator[str]:
     served = figures.get("served_recall", {})
     if served:
         kinds = list(dict.fromkeys(kind for one in served.values() for kind in one))
-        yield "Share of each model's true best that its prepared lists find, on a sample of persons."
+        yield "Share of each model's true best that its prepared lists find, for some persons."
         yield ""
         yield from _head("model", *kinds)
         for name, shares in served.items():

@@ -6,7 +6,7 @@ from math import isnan
 
 from recsys.comparison import VERDICT_RULE
 from recsys.evaluation import Answers
-from recsys.figures import AGAINST, CHANCE, GAIN, MAIN, PIPELINE, POPULARITY, TARGETS
+from recsys.figures import AGAINST, BY_RANK, CHANCE, GAIN, MAIN, PIPELINE, POPULARITY, TARGETS
 from recsys.metrics import Estimate
 from recsys.race import PARTS
 from training.evaluate import Evaluation
@@ -169,10 +169,10 @@ def _spread(answers: Answers) -> str:
 
 def _commerce(answers: Answers) -> str:
     measured = answers.of()
-    places = sorted(k for one, name, k in measured if (one, name) == (PIPELINE, "commerce_at"))
+    places = sorted(k for one, name, k in measured if (one, name) == (PIPELINE, BY_RANK))
     if not places:
         return ""
-    estimates = tuple(measured[PIPELINE, "commerce_at", place] for place in places)
+    estimates = tuple(measured[PIPELINE, BY_RANK, place] for place in places)
     series = [Series(name=PIPELINE, colour=0, estimates=estimates)]
     svg = bars("share of products by place", [str(place) for place in places], series)
     return _figure(_two("commerce"), svg, series)

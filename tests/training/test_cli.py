@@ -110,8 +110,9 @@ def test_evaluate_writes_every_figure_as_json(home, tmp_path):
     assert "home, product: 30 persons" in said
     found = json.loads((tmp_path / "figures.json").read_text())
     assert [answer["kinds"] for answer in found["answers"]] == [["product"], ["product", "video"]]
-    figures = found["answers"][0]["figures"]
-    assert {figure["k"] for figure in figures if figure["metric"] == "map"} == {3, 8}
+    assert {figure["k"] for figure in found["answers"][0]["figures"]} == {3, 8}
+    assert {figure["k"] for figure in found["answers"][0]["along"]} == {1, 2, 5}
+    assert "all" not in {figure["people"] for figure in found["answers"][0]["parts"]}
     assert not found["answers"][0]["new_only"]
 
 

@@ -8,16 +8,18 @@ from recsys.errors import InvalidInput
 from recsys.events import EventType
 from recsys.figures import CHANCE, GAIN, PIPELINE
 from recsys.scenes import SCENES
-from tests.training.planted_home import CONFIG, N_EACH, planted_shop
+from tests.training.planted_home import CONFIG, N_EACH, planted_shop, without
 from training.cases import HeldOut
 from training.evaluate import (
     ALL_KINDS,
+    Plan,
     evaluate_by_time,
     evaluate_on_file,
     questions,
     scenes_asked,
+    takers,
 )
-from training.report import answers_table, cell, split_line, summary_table
+from training.report import ablation, answers_table, cell, split_line, summary_table
 
 BOTH = (Kind.PRODUCT, Kind.VIDEO)
 
@@ -92,6 +94,29 @@ def test_held_out_file_is_asked_with_everything_learned(shop):
     recall = found.answers[0].find(PIPELINE, "recall", 8).mean
     assert recall == pytest.approx((19 + 0.5) / 20)
     assert "1 items among them unknown and so missed" in split_line(found)
+
+
+def test_ablation_shows_the_source_that_knows(shop):
+    """Tags tell the planted taste, and popularity does not."""
+    config = without(CONFIG, "item_knn", "als", "cards")
+    asked = questions(["home"], [(Kind.PRODUCT,)], ks=(8,), people=60, new_only=False)
+    found = evaluate_by_time(shop, config, asked, plan=Plan(is_ablated=True))
+    added = {rival: by["recall"] for rival, by in ablation(found.answers[0]).items()}
+    assert added["without tags"].low > 0.2
+    assert added["popular alone"].low > 0.2
+    assert added["without popular"].high < 0.1
+    assert added["tags alone"].high < 0.1
+
+
+def test_takers_are_persons_not_acts(shop):
+    found = takers(shop, CONFIG)
+    events = shop.histories.events
+    persons = shop.histories.persons()[events.item == 3]
+    assert found.counts[3] == len(np.unique(persons)) < len(persons)
+    assert found.n_persons == len(np.unique(shop.histories.persons()))
+    ordered = replace(CONFIG, weights={EventType.ORDER: 1.0, EventType.PLAY: -1.0})
+    kinds = shop.catalog.kind
+    assert takers(shop, ordered).counts[kinds == Kind.VIDEO].sum() == 0
 
 
 def test_progress_names_each_question(shop):
