@@ -40,6 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "title": ("description", "title", "caption", "name"),
     "like": ("is_like", "like", "liked"),
     "click": ("is_click", "click", "clicked"),
+    "published": ("upload_dt", "published_at", "publish_time"),
     "tab": ("tab", "page", "scene"),
     "long": ("long_view", "long_watch", "is_long_view"),
     "tags": ("tag", "tags", "topic_tag", "genres"),
