@@ -66,6 +66,8 @@ class Estimate:
     def of_share(cls, share: float, left_out: NDArray[Any]) -> Self:
         """A share of all persons together, with the interval of the jackknife (Tukey 1958).
 
+        No share is below 0 or above 1, so the interval is not either.
+
         Parameters
         ----------
         left_out
@@ -75,7 +77,8 @@ class Estimate:
         if n < 2:
             return cls(share, float("nan"), float("nan"), n)
         spread = float(np.sum((left_out - left_out.mean()) ** 2))
-        return cls._around(share, ((n - 1) / n * spread) ** 0.5, n)
+        plain = cls._around(share, ((n - 1) / n * spread) ** 0.5, n)
+        return cls(share, max(0.0, plain.low), min(1.0, plain.high), n)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,11 +28,19 @@ ConfigOption = Annotated[
 
 
 def configured(home: Path, config: Path | None) -> TrainConfig:
-    """What a configuration file, or the home's own, says of training."""
+    """What a configuration file, or the home's own, says of training.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is no TOML, or says what is not allowed.
+    """
     if config is None:
         return train_config(Home(home).config())
     try:
         said: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise ConfigError(f"{config} cannot be read: {cause.strerror}") from cause
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         raise ConfigError(f"{config} is no valid TOML: {cause}") from cause
     return train_config(said)

@@ -124,6 +124,11 @@ def test_too_few_persons_have_no_interval(values, mean):
     assert np.isnan(estimate.high)
 
 
+def test_interval_of_a_share_stays_between_0_and_1():
+    found = Estimate.of_share(0.9, np.array([0.5, -0.3, 0.1]))
+    assert (found.mean, found.low, found.high) == (0.9, 0, 1)
+
+
 def test_values_of_persons_add_up_and_subtract():
     ours, theirs = np.array([1.0, np.nan, 0.5]), np.array([0.0, 1.0, 0.25])
     one, other = PerPerson.of(ours), PerPerson.of(theirs)

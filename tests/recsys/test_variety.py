@@ -124,7 +124,5 @@ def test_gini_without_each_person_is_as_if_they_had_not_been_asked(rows):
     may_show = np.ones(7, dtype=bool)
     share = gini(lists(*rows), 5, may_show)
     without = [gini(lists(*rows[:n], *rows[n + 1 :]), 5, may_show).mean for n in range(len(rows))]
-    left_out = share.mean - np.array(without)
-    error = ((len(rows) - 1) / len(rows) * ((left_out - left_out.mean()) ** 2).sum()) ** 0.5
-    plain = variety.Estimate._around(share.mean, error, len(rows))
+    plain = variety.Estimate.of_share(share.mean, share.mean - np.array(without))
     assert (share.low, share.high) == (pytest.approx(plain.low), pytest.approx(plain.high))

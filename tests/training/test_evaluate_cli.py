@@ -132,6 +132,11 @@ def test_bundle_without_another_is_refused(home, tmp_path):
         run("evaluate", "--home", home.root, *ASKED, "--against", "bundle-1")
 
 
+def test_configuration_that_is_not_there_is_refused(home, tmp_path):
+    with pytest.raises(ConfigError, match=r"other\.toml cannot be read: No such file"):
+        run("evaluate", "--home", home.root, *ASKED, "--against", tmp_path / "other.toml")
+
+
 def test_help_says_what_a_verdict_is():
     said = " ".join(run("evaluate", "--help").split())
     assert "paired bootstrap over persons" in said
