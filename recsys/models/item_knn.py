@@ -75,7 +75,7 @@ class ItemKNN:
         source = norms**self.source_damping
         target = norms[targets] ** self.target_damping
         item_users, user_targets = csr_array(user_items.T), csr_array(user_items[:, targets])
-        for start, end in _blocks(item_users, user_targets):
+        for start, end in blocks(item_users, user_targets):
             together = csr_array(item_users[start:end] @ user_targets)
             keys = np.repeat(np.arange(start, end), np.diff(together.indptr))
             divisor = source[keys] * target[together.indices] + self.shrinkage
@@ -105,7 +105,7 @@ class ItemKNN:
         return [None if key is None else Because(item_idx=key) for key in keys]
 
 
-def _blocks(item_users: Sparse, user_targets: Sparse) -> Iterator[tuple[int, int]]:
+def blocks(item_users: Sparse, user_targets: Sparse) -> Iterator[tuple[int, int]]:
     """Ranges of items whose product with the targets stays under the allowed number of entries."""
     reach = item_users.astype(bool).astype(np.float32) @ np.diff(user_targets.indptr)
     upto = np.cumsum(np.minimum(reach, user_targets.shape[1]))

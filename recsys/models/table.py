@@ -6,9 +6,13 @@ from recsys.models.als import ALS
 from recsys.models.base import Model
 from recsys.models.cards import Cards
 from recsys.models.crossing import Crossing
+from recsys.models.ease import EASE
+from recsys.models.graph import Graph
+from recsys.models.ials import IALS
 from recsys.models.item_knn import ItemKNN
 from recsys.models.newness import Newness
 from recsys.models.popularity import Popularity
+from recsys.models.spectral import Spectral
 from recsys.models.tags import TagProfile
 from recsys.models.trend import TasteTrend, Trend
 
@@ -16,6 +20,10 @@ MODELS: dict[str, type[Model]] = {
     "popularity": Popularity,
     "item_knn": ItemKNN,
     "als": ALS,
+    "ials": IALS,
+    "ease": EASE,
+    "graph": Graph,
+    "spectral": Spectral,
     "tags": TagProfile,
     "aligned_tags": AlignedTags,
     "newness": Newness,
