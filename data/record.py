@@ -233,6 +233,13 @@ class Record:
         found = None if body is None else served_of(body)
         return found if found and found.list_id == list_id else None
 
+    def newest_served(self, limit: int) -> list[ServedList]:
+        """The lists that were served last, newest first."""
+        table = tables.served
+        newest = select(table.c.body).order_by(table.c.served_idx.desc()).limit(limit)
+        with self._reading() as connection:
+            return [served_of(body) for body in connection.execute(newest).scalars()]
+
     def quarantine(
         self, rows: Sequence[tuple[bytes, str, str]], *, at: datetime, keep: int = QUARANTINE_ROWS
     ) -> None:

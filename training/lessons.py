@@ -98,15 +98,24 @@ class Teacher:
     facts: Facts
     scene: str
 
-    def lessons(self, case: Case, person: int, items: Idxs, gains: Floats) -> Iterator[Lesson]:
+    def lessons(
+        self,
+        case: Case,
+        person: int,
+        brought: tuple[Idxs, Floats],
+        shown: Idxs | None = None,
+    ) -> Iterator[Lesson]:
         """One lesson a kind, where something was gained and something not.
 
         Parameters
         ----------
-        items, gains
-            What the person turned to after the moment of the case, and what it brought.
+        brought
+            What the person turned to after the moment of the case, and the gain of each.
+        shown
+            The items to learn about, where it is known what was shown.
         """
-        racing, asked = self.raced(case)
+        items, gains = brought
+        racing, asked = self.raced(case, shown)
         kind_of, known = self.bundle.catalog.kind, np.unique(case.history.item)
         gained = gains_of(racing.items, items, gains)
         table = None

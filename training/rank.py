@@ -6,14 +6,16 @@ after it, and it is judged on people it did not learn from.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.bundle import Bundle
+from recsys.catalog import Idxs
 from recsys.errors import ConfigError
 from recsys.evaluation import Case
+from recsys.events import millis, moment
 from recsys.facts import Facts
 from recsys.features import names_of
 from recsys.metrics import Estimate
@@ -21,6 +23,7 @@ from recsys.pipeline import AGAIN, Pipeline
 from recsys.ranker import Ranker, flattened
 from training.cases import checkout_cases, home_cases
 from training.config import AUTO, RRF, TrainConfig
+from training.exposures import BROUGHT_MS, Exposure
 from training.lessons import JUDGED_K, Lesson, Teacher, thinned
 from training.objectives import Valued
 from training.shop import Shop
@@ -33,6 +36,8 @@ Progress = Callable[[str, int, int], None]
 FOLDS = 3
 # With fewer persons nothing can be learned or judged, and reciprocal ranks stay.
 MIN_PERSONS = 100
+# Fewer lists that were seen teach less than what people did of their own accord.
+MIN_EXPOSURES = 500
 # Candidates of a list that brought nothing teach little more when there are more of them.
 OTHERS = 60
 # Models for the inner cut learn from whole histories of any persons, up to so many events.
@@ -85,6 +90,13 @@ class _Cut:
     valued: Valued
 
 
+class _Asked(NamedTuple):
+    """A person at a moment, and what they were shown then; None where nothing is known of that."""
+
+    case: Case
+    shown: Idxs | None
+
+
 def learned_scorers(
     shop: Shop,
     config: TrainConfig,
@@ -114,8 +126,9 @@ def learned_scorers(
     chosen: dict[str, str] = {}
     said: dict[str, Any] = {}
     for scene, pipeline in wanted.items():
-        lessons = _lessons(scene, pipeline, cut, config, progress)
+        source, lessons = _lessons(scene, pipeline, cut, config, progress)
         ranker, said[scene] = _judged(lessons, pipeline, config.seed)
+        said[scene]["learned_from"] = source
         if ranker is not None and said[scene]["used"]:
             rankers[scene], chosen[scene] = ranker, "ranker"
     return Scorers(rankers, chosen, said)
@@ -142,33 +155,55 @@ def _cut(
 
 def _lessons(
     scene: str, pipeline: Pipeline, cut: _Cut, config: TrainConfig, progress: Progress
-) -> list[Lesson]:
-    """Lessons of some persons who acted after the cut."""
-    taste = cut.bundle.taste
-    if scene == "home":
-        cases = list(home_cases(cut.before, cut.since, taste, cut.split_ms))
+) -> tuple[str, list[Lesson]]:
+    """What the lessons come from, and those of some persons who acted after the cut.
+
+    What people were shown teaches what they choose of it; with few such lists, the candidates that
+    they would have been shown do.
+    """
+    seen = [one for one in cut.since.exposures if one.scene == scene]
+    if len(seen) >= MIN_EXPOSURES:
+        cases = [_seen_case(one, cut) for one in seen]
     else:
-        cases = list(checkout_cases(cut.before, cut.since, taste))
-    cases = [case for case in cases if len(case.targets)]
+        cases = [_Asked(case, None) for case in _split_cases(scene, cut) if len(case.targets)]
     rng = np.random.default_rng(config.seed)
     n_asked = min(config.scorer_people, len(cases))
     teacher = Teacher(bundle=cut.bundle, facts=cut.facts, scene=scene)
     found: list[Lesson] = []
+    persons = {case.user_id: number for number, (case, _) in enumerate(cases)}
     for done, number in enumerate(np.sort(rng.choice(len(cases), size=n_asked, replace=False))):
-        case = cases[int(number)]
-        items, gains = _gained(case, cut, pipeline.objective)
-        found += teacher.lessons(case, int(number), items, gains)
+        case, shown = cases[int(number)]
+        until_ms = None if shown is None else millis(case.at) + BROUGHT_MS
+        items, gains = _gained(case, cut, pipeline.objective, until_ms)
+        found += teacher.lessons(case, persons[case.user_id], (items, gains), shown)
         progress(f"learning to rank: {scene}", done + 1, n_asked)
-    return found
+    return ("exposures" if len(seen) >= MIN_EXPOSURES else "split by time"), found
+
+
+def _split_cases(scene: str, cut: _Cut) -> list[Case]:
+    taste = cut.bundle.taste
+    if scene == "home":
+        return list(home_cases(cut.before, cut.since, taste, cut.split_ms))
+    return list(checkout_cases(cut.before, cut.since, taste))
+
+
+def _seen_case(one: Exposure, cut: _Cut) -> _Asked:
+    """A person as they were when they were shown a list; what they do within a day is asked."""
+    earlier, later = cut.before.of_user(one.user_id), cut.since.of_user(one.user_id)
+    history = earlier.merged(later.take(later.at_ms < one.at_ms))
+    case = Case(user_id=one.user_id, history=history, at=moment(one.at_ms), targets=one.shown)
+    return _Asked(case, one.shown)
 
 
 def _gained(
-    case: Case, cut: _Cut, objective: Mapping[str, float]
-) -> tuple[NDArray[np.int32], Floats]:
+    case: Case, cut: _Cut, objective: Mapping[str, float], until_ms: int | None
+) -> tuple[Idxs, Floats]:
     """What the targets of a case brought; other later acts of the person are not asked about."""
     later = cut.since.of_user(case.user_id)
-    at_ms = round(case.at.timestamp() * 1000)
-    later = later.take((later.at_ms >= at_ms) & np.isin(later.item, case.targets))
+    asked = (later.at_ms >= millis(case.at)) & np.isin(later.item, case.targets)
+    if until_ms is not None:
+        asked &= later.at_ms < until_ms
+    later = later.take(asked)
     items, gains = cut.valued.gains(later, objective, cut.since.until_ms)
     is_known = np.isin(items, case.history.item)
     return items, gains * np.where(is_known, objective.get(AGAIN, 1.0), 1.0)
@@ -193,7 +228,8 @@ def _judged(
     return ranker, {
         "used": "ranker" if is_used else "",
         "objective": dict(pipeline.objective),
-        "learned_from": {"split": "time", "lists": len(lessons), "persons": n_persons},
+        "lists": len(lessons),
+        "persons": n_persons,
         f"ndcg@{JUDGED_K}": {
             **{name: asdict(Estimate.of(values)) for name, values in compared.items()},
             "ranker − rrf": asdict(gain),

@@ -9,15 +9,19 @@ from data.histories_build import are_fresh, build_histories
 from data.histories_file import Past
 from data.home import Home
 from data.lake import Lake
+from data.record import Record
 from recsys.catalog import Catalog, Item
 from recsys.errors import ConfigError
 from recsys.events import EARLIEST_AT, millis
 from recsys.histories import UNDATED, Histories, History
 from recsys.ids import IdMap
 from recsys.interactions import DAY_MS
+from training.exposures import Exposure, exposures
 
 # Where no days are named, the last events are held out, this share of the dated ones.
 HELD_OUT_SHARE = 0.1
+# So many of the lists that were served last are looked at.
+MAX_LISTS = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -28,12 +32,15 @@ class Shop:
     ----------
     n_left_out
         Events of items that the catalogue does not hold.
+    exposures
+        What people saw of lists that were served here.
     """
 
     catalog: Catalog
     user_ids: IdMap
     histories: Histories
     n_left_out: int = 0
+    exposures: tuple[Exposure, ...] = ()
 
     @classmethod
     def of(cls, items: list[Item], past: Past) -> Self:
@@ -95,12 +102,20 @@ class Shop:
     def before(self, split_ms: int) -> "Shop":
         """The shop as if nothing had happened from a moment on; undated events stay."""
         at_ms = self.histories.events.at_ms
-        return replace(self, histories=self.histories.keeping(at_ms < split_ms))
+        return replace(
+            self,
+            histories=self.histories.keeping(at_ms < split_ms),
+            exposures=tuple(one for one in self.exposures if one.at_ms < split_ms),
+        )
 
     def since(self, split_ms: int) -> "Shop":
         """Only what happened from a moment on."""
         at_ms = self.histories.events.at_ms
-        return replace(self, histories=self.histories.keeping(at_ms >= split_ms))
+        return replace(
+            self,
+            histories=self.histories.keeping(at_ms >= split_ms),
+            exposures=tuple(one for one in self.exposures if one.at_ms >= split_ms),
+        )
 
     def sampled(self, max_events: int, seed: int) -> "Shop":
         """The shop with the whole histories of any persons, of so many events in all."""
@@ -125,4 +140,17 @@ def load(home: Home) -> Shop:
     past = Past.open(home.histories) if are_fresh(home) else build_histories(home)
     if not items or past is None or len(past.histories.events) == 0:
         raise ConfigError(f"{home.root} holds no items or no events; allowed: `dapei import` first")
-    return Shop.of(items, past)
+    shop = Shop.of(items, past)
+    return replace(shop, exposures=tuple(_seen(home, shop)))
+
+
+def _seen(home: Home, shop: Shop) -> list[Exposure]:
+    """What people saw of the lists that were served last; none where nothing was ever served."""
+    if not home.record_path.exists():
+        return []
+    record = Record.open(home.record_path)
+    try:
+        lists = record.newest_served(MAX_LISTS)
+    finally:
+        record.close()
+    return exposures(lists, shop.catalog.ids, shop.of_user)

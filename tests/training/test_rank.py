@@ -15,9 +15,10 @@ from recsys.ids import IdMap
 from recsys.recommend import Request, recommend
 from tests.planted import taste_of
 from training.config import train_config
+from training.exposures import Exposure
 from training.fit import fit
 from training.lessons import Lesson, discounted, thinned
-from training.rank import cross_fitted, learned_ranker
+from training.rank import MIN_EXPOSURES, cross_fitted, learned_ranker
 from training.shop import Shop
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
@@ -231,3 +232,34 @@ def test_sampled_people_keep_their_whole_histories():
     counts, kept = np.diff(SHOP.histories.offsets), np.diff(some.histories.offsets)
     assert 0 < kept.sum() <= 2_000
     assert set(kept[kept > 0] - counts[kept > 0]) == {0}
+
+
+def seen_lists(n_lists):
+    """Lists of the last day, of some random items and what the person then bought."""
+    rng = np.random.default_rng(9)
+    found = []
+    for number in range(n_lists):
+        user_id = f"user-{5000 + number % N_SHOPPERS}"
+        at_ms = millis(NOW - timedelta(hours=40)) + number
+        later = SHOP.of_user(user_id)
+        bought = later.item[(later.at_ms >= at_ms) & (later.type == EventType.ORDER)]
+        shown = np.union1d(rng.choice(N_ITEMS, 8, replace=False), bought).astype(np.int32)
+        found.append(Exposure(user_id=user_id, scene="home", at_ms=at_ms, shown=shown))
+    return tuple(found)
+
+
+@pytest.mark.parametrize(
+    ("n_lists", "source"), [(MIN_EXPOSURES + 300, "exposures"), (20, "split by time")]
+)
+def test_what_people_saw_teaches_where_there_is_enough_of_it(n_lists, source):
+    shop = replace(SHOP, exposures=seen_lists(n_lists))
+    said = fit(shop, configured(), bundle_id="bundle-1").origin["scorers"]["home"]
+    assert said["learned_from"] == source
+    assert said["used"] == "ranker"
+
+
+def test_exposures_are_cut_with_the_events():
+    shop = replace(SHOP, exposures=seen_lists(10))
+    middle_ms = shop.exposures[5].at_ms
+    assert len(shop.before(middle_ms).exposures) == 5
+    assert len(shop.since(middle_ms).exposures) == 5
