@@ -6,6 +6,7 @@ around its default, so a model new to the table can be tuned before anybody thou
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import exp, log
 
 from recsys.events import EventType
 from recsys.models.base import parameters
@@ -46,6 +47,18 @@ class Range:
         if self.is_log and value <= 0:
             return None
         return replace(self, low=min(self.low, value), high=max(self.high, value))
+
+    def share(self, value: float) -> float:
+        """How far a value is from the low end to the high one, on the scale, 0 to 1."""
+        low, high, at = (log(x) if self.is_log else x for x in (self.low, self.high, value))
+        return (at - low) / (high - low)
+
+    def at(self, share: float) -> float:
+        """The value that is so far; beyond an end the way goes back inside."""
+        share = 1 - abs(1 - abs(share) % 2)
+        if self.is_log:
+            return float(exp(log(self.low) + share * (log(self.high) - log(self.low))))
+        return self.low + share * (self.high - self.low)
 
     def neat(self, value: float) -> Value:
         """The value as files hold it: whole, or with four digits, and inside the range."""

@@ -1,8 +1,9 @@
 """The search: one block of knobs after the other is turned, from the best that is known.
 
 Turning everything at once would learn everything anew in every trial, and with tens of knobs some
-tens of trials find nothing. What a block's trials gained over the best before them is what the
-sampler hears of, so that it is not misled by what other blocks did meanwhile.
+tens of trials find nothing. One trial of a block is near the best that is known, the next is drawn
+from everywhere by what the block's trials gained over the best before them, so that the sampler is
+not misled by what other blocks did meanwhile.
 """
 
 import time
@@ -15,13 +16,16 @@ import numpy as np
 from recsys.errors import ConfigError, RecsysError
 from recsys.metrics import Estimate
 from training.fit import Progress, quiet
-from training.space import LISTS, Knob, KnobPath, Value
+from training.space import LISTS, Choice, Knob, KnobPath, Range, Value
 from training.study import Floats, Study, Trial, drawn
 
 # A trial that a first part of the persons shows to be worse than the best asks nobody else.
 FIRST_PART, MIN_FIRST = 0.25, 50
 # What a learner may say of parameters that do not work. Anything else is a mistake in the code.
 FAILURES = (RecsysError, ArithmeticError, ValueError, MemoryError)
+# Near the best, a trial turns about half of a block's knobs, by a normal step of a fifth of their
+# range: the dynamically dimensioned search of Tolson and Shoemaker 2007.
+TURNED, STEP = 0.5, 0.2
 # Trials of different numbers draw from streams far apart.
 STREAM = 1_000_003
 
@@ -157,10 +161,38 @@ def _next(
     if not trials:
         return {knob.name: knob.value for knob in knobs}, ""
     turns = blocks(knobs)
-    block = turns[(len(trials) - 1) % len(turns)] if turns else ""
+    block = turns[(len(trials) - 1) % len(turns)]
     own = [knob for knob in knobs if knob.block == block]
     best = dict(trials[best_of(trials)].params)
+    n_seen = sum(trial.block == block for trial in trials)
+    if n_seen % 2 == 0:
+        return near(own, best, np.random.default_rng([seed, len(trials)])), block
     return best | drawn(own, _history(trials, block), STREAM * seed + len(trials)), block
+
+
+def near(
+    knobs: Sequence[Knob], best: Mapping[str, Value], rng: np.random.Generator
+) -> dict[str, Value]:
+    """The best values with some of one block's knobs turned a little; at least one."""
+    is_turned = rng.random(len(knobs)) < TURNED
+    is_turned[rng.integers(len(knobs))] = True
+    found = dict(best)
+    for place in np.flatnonzero(is_turned).tolist():
+        knob = knobs[place]
+        found[knob.name] = _beside(knob.allowed, best[knob.name], rng)
+    return found
+
+
+def _beside(allowed: Range | Choice, value: Any, rng: np.random.Generator) -> Value:
+    """Another value than this one, where there is one."""
+    if isinstance(allowed, Choice):
+        others = [word for word in allowed.words if word != value]
+        return others[rng.integers(len(others))] if others else str(value)
+    found = allowed.neat(allowed.at(allowed.share(value) + STEP * rng.standard_normal()))
+    if allowed.is_whole and found == value:
+        # The next whole number; a step of a fifth of a short range may be none.
+        found = allowed.neat(value + 1 if value < allowed.high else value - 1)
+    return found
 
 
 def _history(trials: Sequence[Trial], block: str) -> list[tuple[Mapping[str, Value], float]]:

@@ -72,6 +72,21 @@ def test_values_are_neat_and_inside():
     assert Range(low=1, high=9, is_whole=True).neat(9.7) == 9
 
 
+@pytest.mark.parametrize(
+    ("spread", "value", "share"),
+    [
+        (Range(low=0, high=4), 1, 0.25),
+        (Range(low=0.01, high=100, is_log=True), 1, 0.5),
+        (Range(low=-16, high=-1), -1, 1),
+    ],
+)
+def test_place_of_a_value_on_its_scale(spread, value, share):
+    assert spread.share(value) == pytest.approx(share)
+    assert spread.at(share) == pytest.approx(value)
+    assert spread.at(-share) == pytest.approx(value)
+    assert spread.at(2 - share) == pytest.approx(value)
+
+
 def test_only_what_the_scene_uses_can_be_turned():
     config = train_config({"pipelines": {"home": {"sources": {"als": {"weight": 0}}}}})
     assert not any("als" in name for name in names(config))

@@ -7,8 +7,9 @@ from recsys.errors import ConfigError
 from tests.training.planted_tuning import Hill, hill_knobs, shop_of
 from training.config import train_config
 from training.shop import load
+from training.space import Choice, Knob, Range
 from training.study import Study
-from training.tune import MIN_FIRST, best_of, blocks, tune
+from training.tune import MIN_FIRST, best_of, blocks, near, tune
 from training.validation import Aim, Validation
 
 N = 40
@@ -117,6 +118,31 @@ def test_mistake_in_the_code_is_no_failed_trial(tmp_path, monkeypatch):
         searched(Hill(), tmp_path / "tune.db", 2)
 
 
+def test_near_means_some_knobs_turned_a_little():
+    rng, knobs = np.random.default_rng(1), hill_knobs()
+    best = {knob.name: knob.value for knob in knobs}
+    drawn = [near(knobs[:2], best, rng) for _ in range(200)]
+    assert all(one != best for one in drawn)
+    assert all(one["models.a.size"] == 16 for one in drawn)
+    logs = np.log10([one["lists.near"] for one in drawn])
+    assert 0.2 < np.mean(logs != 0) < 0.8
+    assert 0.6 < np.std(logs[logs != 0]) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("allowed", "value", "others"),
+    [
+        (Choice(words=("a", "b")), "a", {"b"}),
+        (Choice(words=("a",)), "a", {"a"}),
+        (Range(low=1, high=3, is_log=True, is_whole=True), 3, {2}),
+        (Range(low=1, high=2, is_whole=True), 1, {2}),
+    ],
+)
+def test_near_is_another_value_where_there_is_one(allowed, value, others):
+    knob, rng = Knob(path=("a",), block="a", value=value, allowed=allowed), np.random.default_rng(1)
+    assert {near([knob], {"a": value}, rng)["a"] for _ in range(60)} == others
+
+
 def test_block_that_needs_no_learning_comes_every_second_time():
     knobs = hill_knobs()
     other = replace(knobs[2], block="models.b")
@@ -139,12 +165,13 @@ def task_of(home, tables):
 
 def test_source_of_noise_loses_its_weight(tmp_path):
     home = shop_of(tmp_path / "home", taste=lambda p, _: p % 2, tag=lambda n: f"签{n // 2 % 5}")
-    sources = SMALL["pipelines"]["home"]["sources"] | {"tags": {"weight": 2.0}}
+    weights = {"tags": {"weight": 3.0}, "item_knn": {"weight": 0.3}}
+    sources = SMALL["pipelines"]["home"]["sources"] | weights
     task = task_of(home, {"pipelines": {"home": {"sources": sources}}})
-    found = searched(task, tmp_path / "tune.db", 16)
-    ratio = "pipelines.home.sources.{}.weight"
-    tags, knn = (value_of(found, ratio.format(name)).best for name in ("tags", "item_knn"))
-    assert tags / knn < 0.5
+    found = searched(task, tmp_path / "tune.db", 20)
+    weight = "pipelines.home.sources.{}.weight"
+    tags, knn = (value_of(found, weight.format(name)).best for name in ("tags", "item_knn"))
+    assert tags / knn < 10 / 3
     assert found.searched.verdict == "better"
 
 
