@@ -10,10 +10,10 @@ from data.home import Home
 from recsys.errors import ConfigError
 from recsys.files import write_atomic
 from recsys.metrics import METRICS
+from recsys.models.table import MODELS
 from recsys.recommend import MAX_K
 from recsys.scenes import SCENES
 from training.bench_cli import Spreading
-from training.bench_contenders import contenders
 from training.bench_figures import NoOpinion
 from training.bench_models import version
 from training.bench_sets import trials as trials_of
@@ -150,7 +150,7 @@ def on_set(
     if out is None:
         raise typer.BadParameter("is missing; allowed: the file to write", param_hint="--out")
     for name in models or ():
-        _check_in("--models", name, contenders())
+        _check_in("--models", name, MODELS)
     parts = [trial.validation(seed) for trial in trials_of(folder)]
     metric = metric_named(metric, parts)
     tables: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def on_set(
     with stoppable(), alone(path):
         if is_fresh:
             discard(path)
-        for name in models or contenders():
+        for name in models or MODELS:
             task = SetTask.of(name, parts, metric, people=people, seed=seed)
             found = _found(task, path, version(folder), people, n_trials)
             if found is not None:
