@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.catalog import Catalog, Kind
+from recsys.catalog import Catalog, Item, Kind
 from recsys.events import EventType
 from recsys.interactions import Row, Rows
 from recsys.models.aligned_tags import AlignedTags
 from recsys.models.base import Because
+from recsys.models.newness import Newness
+from recsys.models.trend import TasteTrend
 from recsys.recommend import Request, recommend
 from tests.planted import NOW, bundle_of, event, history_of, item
 
@@ -153,3 +155,12 @@ def test_few_postings_and_traits_bring_fewer_items():
     found = model.candidates(row([0, 10], [2, 1]), 20, PRODUCT).items
     assert len(found) == 3
     assert found.max() < 30
+
+
+@pytest.mark.parametrize("cls", [AlignedTags, Newness, TasteTrend])
+def test_items_that_say_nothing_bring_nothing(cls):
+    mute = Catalog.of([Item(item_id=f"item-{n}", kind=Kind(n % 2)) for n in range(20)])
+    model = cls().fit(Rows.of([row([1, 2, 3])] * 5, 20), mute)
+    assert len(model.candidates(row([1]), 5, None).items) == 0
+    assert np.isnan(model.score(Rows.of([row([1])], 20))).all()
+    assert model.because(row([1]), np.array([2])) == [None]
