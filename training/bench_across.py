@@ -14,7 +14,7 @@ from recsys.ids import Ints
 from recsys.interactions import Rows
 from training.bench_pairs import Pairs, cut_of
 from training.bench_tables import BrokenSet, coded, read, said, tables
-from training.bench_trial import Log, Setting, Trial, keeping, log_of, taste_of
+from training.bench_trial import FOLDED, Log, Setting, Trial, keeping, log_of, taste_of
 
 METRICS = ("HR@10", "NDCG@10")
 ACTS = {Kind.PRODUCT: EventType.ORDER, Kind.VIDEO: EventType.PLAY}
@@ -117,7 +117,7 @@ def _folds(trials: list[Trial], whole: Rows, n_shared: int, seed: int) -> Iterat
         for mine, trial in zip(hidden, trials, strict=True):
             setting = Setting(
                 name=trial.name,
-                part=f"{trial.part} cv".strip(),
+                part=f"{trial.part} {FOLDED}".strip(),
                 catalog=trial.catalog,
                 kind=trial.kind,
                 metrics=trial.metrics,

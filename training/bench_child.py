@@ -6,15 +6,18 @@ output; `training/bench_models.py` starts it.
 
 import resource
 import sys
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
-from training.bench_contenders import contender
+from training.bench_contenders import RANKER, contender
 from training.bench_figures import Figure, NoOpinion, Times, measure_all, with_folds
+from training.bench_impressions import impressions
 from training.bench_sets import trials
+from training.bench_streams import has_log
 from training.bench_tables import BrokenSet, NothingToAsk
 
 # A kilobyte of Linux is what getrusage counts in.
@@ -43,10 +46,7 @@ class Ask:
 def answer(ask: Ask) -> dict[str, Any]:
     """Figures and what they cost; or, by one word, why there are none."""
     try:
-        asked = with_folds(trials(Path(ask.folder)), ask.seed)
-        figures, times = measure_all(
-            asked, ask.model, contender(ask.model, ask.parameters, ask.seed)
-        )
+        figures, times = _measured(ask)
     except BrokenSet as error:
         return {"broken": str(error)}
     except NothingToAsk as error:
@@ -56,9 +56,26 @@ def answer(ask: Ask) -> dict[str, Any]:
     return {"figures": [_plain(figure, times) for figure in figures]}
 
 
+def _measured(ask: Ask) -> tuple[list[Figure], Times]:
+    folder = Path(ask.folder)
+    if ask.model == RANKER:
+        return _of_impressions(folder, ask.seed)
+    factory = contender(ask.model, ask.parameters, ask.seed)
+    return measure_all(with_folds(trials(folder), ask.seed), ask.model, factory)
+
+
+def _of_impressions(folder: Path, seed: int) -> tuple[list[Figure], Times]:
+    if not has_log(folder):
+        raise NoOpinion(f"{RANKER} orders impressions, and {folder.name} has no log of any")
+    started = time.perf_counter()
+    figures = impressions(folder, seed=seed)
+    return figures, Times(fit_s=time.perf_counter() - started, dense_s=0.0, list_ms=0.0)
+
+
 def _plain(figure: Figure, times: Times) -> dict[str, Any]:
     estimate = figure.estimate
     return {
+        "model": figure.model,
         "form": figure.form,
         "metric": figure.metric,
         "value": estimate.mean,

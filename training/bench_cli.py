@@ -201,7 +201,7 @@ def _table(title: str, rows: list[Row]) -> Table:
         forms.setdefault(row["model"], {})[row["form"]] = row
     for model, mine in sorted(forms.items(), key=lambda pair: -_value(pair[1], DENSE)):
         one = mine[DENSE]
-        values = [f"{_value(mine, form):.4f}" for form in (DENSE, SERVED)]
+        values = [f"{_value(mine, form):.4f}" if form in mine else "" for form in (DENSE, SERVED)]
         costs = (f"{one['seconds']:.1f}", f"{one['list_ms']:.2f}", str(one["peak_mb"]))
         shown.add_row(model, *values, _half(one), *costs)
     return shown

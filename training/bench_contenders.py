@@ -1,27 +1,57 @@
-"""Who is measured on public sets: every model of the table as it ships."""
+"""Who is measured on public sets: every model of the table as it ships, and blends of several."""
 
+from functools import partial
 from typing import Any
 
 from recsys.models.base import Model, parameters
 from recsys.models.table import MODELS, model_named
+from training.bench_blend import Blending
 from training.bench_figures import Factory
 from training.bench_trial import Trial
+from training.config import TrainConfig
 
 # The bar for every other one; it is measured whatever is asked for.
 ALWAYS = "popularity"
+# Blends with learned weights: of the models that a shop's lists come from, and of all there are.
+SHOP, ALL = "dapei", "all_blended"
+# Puts impressions in order, where a set has a log of them; it makes no lists.
+RANKER = "ranker"
 
 
 def contenders() -> list[str]:
     """Every name there is, the bar first."""
-    return [ALWAYS, *(name for name in MODELS if name != ALWAYS)]
+    return [ALWAYS, *(name for name in MODELS if name != ALWAYS), SHOP, ALL, RANKER]
+
+
+def members(name: str) -> list[str]:
+    """The models that a contender is made of, by their names in the table."""
+    if name == ALL:
+        return list(MODELS)
+    if name == SHOP:
+        return sorted({one.model for one in TrainConfig().used_models.values()})
+    return [name]
 
 
 def contender(name: str, said: dict[str, Any], seed: int) -> Factory:
-    """A model before it learns; `seed` counts where the hyperparameters said name none."""
-    cls = model_named(name)
-    seeded = {"seed": seed} if "seed" in parameters(cls()) else {}
+    """A model before it learns; `seed` counts where the hyperparameters said name none.
+
+    Parameters
+    ----------
+    said
+        Hyperparameters that differ from the defaults; of a blend, by the name of each member.
+    """
+    if name in (SHOP, ALL):
+        makers = {one: partial(_model, one, said.get(one, {}), seed) for one in members(name)}
+        return Blending(makers, seed)
+    model_named(name)
 
     def new(_trial: Trial) -> Model:
-        return cls(**{**seeded, **said})
+        return _model(name, said, seed)
 
     return new
+
+
+def _model(name: str, said: dict[str, Any], seed: int) -> Model:
+    cls = model_named(name)
+    seeded = {"seed": seed} if "seed" in parameters(cls()) else {}
+    return cls(**{**seeded, **said})

@@ -33,8 +33,8 @@ class NoOpinion(RecsysError):
     code = "no_opinion"
 
 
-# A block of dense scores holds at most so many, 100 MB in single precision.
-MAX_BLOCK_CELLS = 25_000_000
+# A block of dense scores holds at most so many, 40 MB in single precision; a blend has several.
+MAX_BLOCK_CELLS = 10_000_000
 # So many of the people asked show whether a model has anything to say at all.
 PROBED = 200
 DENSE, SERVED = "dense", "served"
@@ -116,9 +116,9 @@ def measure_all(trials: Iterable[Trial], name: str, factory: Factory) -> tuple[l
 def _fitted(trials: Iterable[Trial], factory: Factory) -> Iterator[tuple[Trial, Model, float]]:
     """Each trial with a model that has learned from its rows, and how long that took."""
     learned: tuple[Rows, Model] | None = None
-    fit_s = 0.0
+    fit_s, is_shared = 0.0, not getattr(factory, "is_per_trial", False)
     for trial in trials:
-        if learned is None or learned[0] is not trial.train:
+        if learned is None or learned[0] is not trial.train or not is_shared:
             started = time.perf_counter()
             learned = trial.train, factory(trial).fit(trial.train, trial.catalog)
             fit_s = time.perf_counter() - started

@@ -14,6 +14,7 @@ import orjson
 
 from recsys.files import write_atomic
 from training.bench_child import Ask
+from training.bench_contenders import RANKER, members
 from training.bench_sets import protocol_of
 from training.fit import Progress, quiet
 
@@ -22,7 +23,7 @@ Answer = dict[str, Any]
 ROOMS = Path(__file__).parents[1]
 PUBLISHED = Path(__file__).with_name("published.toml")
 # What makes two runs the same run.
-SAME = ("set", "model", "seed", "parameters", "version")
+SAME = ("set", "asked", "seed", "parameters", "version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,18 @@ class Plan:
             Ask(
                 folder=str(folder),
                 model=name,
-                parameters=self.parameters.get(name, {}),
+                parameters=self._of(name),
                 seed=self.seed,
             )
             for name in self.models
+            if name != RANKER or protocol_of(folder) == "sv"
         ]
+
+    def _of(self, name: str) -> dict[str, Any]:
+        """What differs from the defaults; of a blend, by member."""
+        if members(name) == [name]:
+            return self.parameters.get(name, {})
+        return {one: self.parameters[one] for one in members(name) if one in self.parameters}
 
 
 @dataclass(slots=True)
@@ -155,6 +163,7 @@ def row_of(ask: Ask, figure: Row, found: Answer) -> Row:
     best = published().get(folder.name, {}).get(str(figure.get("metric")), {})
     return {
         **_identity(ask),
+        "model": figure.get("model", ask.model),
         "form": figure.get("form"),
         "metric": figure.get("metric"),
         "value": figure.get("value"),
@@ -173,7 +182,7 @@ def row_of(ask: Ask, figure: Row, found: Answer) -> Row:
 def _identity(ask: Ask) -> Row:
     return {
         "set": Path(ask.folder).name,
-        "model": ask.model,
+        "asked": ask.model,
         "seed": ask.seed,
         "parameters": ask.parameters,
         "version": version(Path(ask.folder)),
@@ -202,8 +211,8 @@ class Kept:
         """Take rows in, in place of those of the same set and model, and write the file."""
         if not rows:
             return
-        named = {(row["set"], row["model"]) for row in rows}
-        others = [row for row in self.rows if (row["set"], row["model"]) not in named]
+        named = {(row["set"], row["asked"]) for row in rows}
+        others = [row for row in self.rows if (row["set"], row["asked"]) not in named]
         self.rows = others + rows
         if self.file is not None:
             write_atomic(self.file, orjson.dumps(self.rows, option=orjson.OPT_INDENT_2))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.bench_figures import DENSE, SERVED
+from training.bench_plot import ORDERED
 
 Row = dict[str, Any]
 METRICS_A_TABLE = 4
@@ -48,10 +49,13 @@ def _otherwise(rows: list[Row]) -> str:
 def _set_lines(name: str, rows: list[Row]) -> Iterator[str]:
     yield from ("", f"## {name}")
     metrics = list(dict.fromkeys(row["metric"] for row in rows if not row["failed"]))
-    for start in range(0, len(metrics), METRICS_A_TABLE):
-        some = metrics[start : start + METRICS_A_TABLE]
-        yield ""
-        yield from _table([row for row in rows if row["metric"] in some], some)
+    # Who orders impressions makes no lists, and the other way round.
+    ordered = [one for one in metrics if one.startswith(ORDERED)]
+    for same in ([one for one in metrics if one not in ordered], ordered):
+        for start in range(0, len(same), METRICS_A_TABLE):
+            some = same[start : start + METRICS_A_TABLE]
+            yield ""
+            yield from _table([row for row in rows if row["metric"] in some], some)
     failed = [row for row in rows if row["failed"]]
     if failed:
         yield ""

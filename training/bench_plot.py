@@ -8,6 +8,7 @@ from recsys.errors import ConfigError
 from training.bench_figures import DENSE, SERVED
 
 Row = dict[str, Any]
+ORDERED = "GAUC"
 PICTURES = (".png", ".svg")
 COLOURS = {SERVED: "#2563a8", DENSE: "#a9c6e3"}
 PANEL_WIDTH, BAR_HEIGHT, N_COLUMNS = 5.2, 0.34, 3
@@ -33,7 +34,8 @@ def check_drawable(file: Path) -> None:
 def panels(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
     """The rows worth a picture, by set and metric: of each set the metric that comes first.
 
-    A metric's own parts (of another domain, of what is new to a person) are pictures as well.
+    A metric's own parts (of another domain, of what is new to a person) are pictures as well, and
+    so is how well impressions are put in order.
     """
     found: dict[tuple[str, str], list[Row]] = {}
     first: dict[str, str] = {}
@@ -41,7 +43,7 @@ def panels(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
         if row["value"] is None:
             continue
         word = row["metric"].split()[0]
-        if first.setdefault(row["set"], word) == word:
+        if first.setdefault(row["set"], word) == word or word == ORDERED:
             found.setdefault((row["set"], row["metric"]), []).append(row)
     return found
 

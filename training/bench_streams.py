@@ -36,7 +36,7 @@ def sv(folder: Path) -> list[Trial]:
     All videos are ranked, those watched or liked before are left out and are no targets. A set
     without a log, with pairs to learn from and pairs to find, is asked like one of pairs.
     """
-    if not any(stem.startswith("log_") for stem in tables(folder)):
+    if not has_log(folder):
         return watched_pairs(folder)
     users, items, told, later = _streams(folder)
     catalog = videos_of(folder, items)
@@ -54,6 +54,11 @@ def sv(folder: Path) -> list[Trial]:
     return [
         setting.trial(train, persons[unseen], targets[unseen], cut=partial(_cut, setting, train))
     ]
+
+
+def has_log(folder: Path) -> bool:
+    """Whether there is a table of what was shown and what came of it."""
+    return any(stem.startswith("log_") for stem in tables(folder))
 
 
 def _streams(folder: Path) -> tuple[pl.Series, pl.Series, pl.DataFrame, pl.DataFrame]:
@@ -117,9 +122,7 @@ def watched(told: pl.DataFrame, catalog: Catalog) -> Log:
     likes = others.filter(list="like").with_columns(
         at=pl.coalesce(pl.col("at") + 0.5, pl.col("place") - 500_000.0)
     )
-    is_long = plays.join(
-        long.select("person", "item").unique(), on=["person", "item"], how="semi"
-    )
+    is_long = plays.join(long.select("person", "item").unique(), on=["person", "item"], how="semi")
     plain = plays.join(is_long, on=["person", "item"], how="anti")
     parts = [
         (plain, "place", EventType.PLAY, False),

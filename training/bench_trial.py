@@ -15,6 +15,8 @@ from recsys.interactions import EVENT_WEIGHTS, Acts, Rows, Taste, Weighting
 from recsys.watching import WatchCurve
 
 NEW = "new to the person"
+# What follows the name of a part whose people are asked in folds.
+FOLDED = "cv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,7 +13,8 @@ from recsys.models.cards import Cards
 from recsys.models.item_knn import ItemKNN
 from recsys.models.popularity import Popularity
 from tests.training.small_sets import trials_of, written
-from training.bench_contenders import contender
+from training.bench_blend import Blending
+from training.bench_contenders import contender, contenders
 from training.bench_figures import (
     DENSE,
     SERVED,
@@ -193,3 +194,36 @@ def test_excluded_items_make_room_for_others(tmp_path):
     model = Two().fit(trial.train, trial.catalog)
     assert served_lists(trial, model)[0].tolist() == [2]
     assert asked[0] == 20 + 2
+
+
+def test_a_blend_answers_each_question_with_weights_of_its_own(tmp_path):
+    both = trials_of("xd_x", tmp_path)
+    makers = {"popularity": Popularity, "item_knn": lambda: ItemKNN(shrinkage=0.0)}
+    blending = Blending(makers, seed=1)
+    found, _ = measure_all(with_folds(both, 1), "dapei", blending)
+    assert list(blending.blends) == ["book_song", "song_book"]
+    assert {one.estimate.n for one in found if one.metric.endswith("cv")} == {20}
+    for blend in blending.blends.values():
+        assert blend.weights.sum() == pytest.approx(1)
+
+
+def test_members_of_a_blend_learn_once_from_the_same_rows(tmp_path):
+    book, song = trials_of("xd_x", tmp_path)
+    made = []
+
+    def new():
+        made.append(Popularity())
+        return made[-1]
+
+    blending = Blending({"popularity": new}, seed=1)
+    for trial in (book, song):
+        blending(trial).fit(trial.train, trial.catalog)
+    # Once for each validation, once for the rows of both.
+    assert len(made) == 3
+
+
+def test_a_blend_takes_hyperparameters_by_member(tmp_path):
+    blending = contender("dapei", {"als": {"factors": 5}}, 7)
+    als = blending.makers["als"]()
+    assert (als.factors, als.seed) == (5, 7)
+    assert {"dapei", "all_blended"} < set(contenders())

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from dapei import BENCH, command_line
 from recsys.errors import ConfigError
-from tests.training.small_sets import ALL, cf_set, session_set, written
+from tests.training.small_sets import ALL, cf_set, session_set, sv_set, written
 from training.bench_child import Ask, answer
 from training.bench_cli import _parameters as parameters_of
 from training.bench_models import Plan, published, run, version
@@ -103,6 +103,33 @@ def test_a_model_that_fails_is_a_row_without_a_value(folder):
     assert report.failures == ["cf_never_seen: als failed: exit code 1: MemoryError"]
     assert report.rows[0]["value"] is None
     assert report.rows[1]["value"] == 1
+
+
+def gauc(model):
+    said = {"model": model, "form": "dense", "metric": "GAUC like", "value": 0.6, "n": 9}
+    return said | {"low": 0.5, "high": 0.7, "seconds": 1.0, "list_ms": 0.0}
+
+
+def test_impressions_are_put_in_order_where_there_are_any(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    cf_set(data / "cf_x")
+    sv_set(data / "sv_x")
+    asked = Answering(ranker={"figures": [gauc("ranker"), gauc("hour alone")]})
+    file = tmp_path / "rows.json"
+    rows = run(plan(data, "ranker"), file, asked=asked).rows
+    assert [(row["set"], row["model"]) for row in rows] == [
+        ("sv_x", "ranker"),
+        ("sv_x", "hour alone"),
+    ]
+    assert run(plan(data, "ranker"), file, asked=asked).rows == rows
+    assert len(asked.asks) == 1
+    assert list(panels(rows)) == [("sv_x", "GAUC like")]
+
+
+def test_without_a_log_nothing_is_put_in_order(tmp_path):
+    ask = Ask(folder=str(cf_set(tmp_path / "sv_y")), model="ranker", seed=1)
+    assert answer(ask) == {"left_out": "ranker orders impressions, and sv_y has no log of any"}
 
 
 def test_finished_rows_are_not_run_again(folder, tmp_path):

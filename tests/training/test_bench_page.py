@@ -51,3 +51,9 @@ def test_the_page_says_on_what_and_how():
     told = "\n".join(lines(*both()))
     assert f"`dapei bench models` on {machine()}, commit {commit()}, seed 1." in told
     assert "cores of" in machine()
+
+
+def test_who_orders_impressions_has_a_table_apart():
+    told = lines(*both(), row(metric="GAUC like", model="ranker"))
+    assert sum(line.startswith("| model") for line in told) == 2
+    assert told[-1] == "| ranker | 0.5000 ± 0.1000 |  | 1.2 | 0.50 | 1,234 |"
