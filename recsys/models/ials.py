@@ -59,7 +59,7 @@ class IALS:
 
     factors: int = 256
     unobserved: float = 7.0
-    regularization: float = 60.0
+    regularization: float = 40.0
     iterations: int = 2
     exact_below: int = 20_000
     seed: int = 0

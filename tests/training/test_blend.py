@@ -1,0 +1,120 @@
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from recsys.catalog import Kind
+from recsys.interactions import Row, Rows
+from recsys.models.base import Ranking
+from recsys.models.graph import Graph
+from recsys.models.popularity import Popularity
+from tests.recsys.models.planted_rows import CATALOG, N_ITEMS, people
+from training.blend import (
+    LEAST_ITEMS,
+    SHARE_HELD,
+    Held,
+    Races,
+    blend_for,
+    held_back,
+    learn_blend,
+    learned_weights,
+)
+
+
+@dataclass
+class Told:
+    """Knows scores of items, whoever asks."""
+
+    scores_: np.ndarray = field(repr=False)
+    is_personal: ClassVar[bool] = False
+
+    def fit(self, interactions, catalog):
+        return self
+
+    def score(self, rows):
+        return np.tile(self.scores_, (len(rows), 1))
+
+    def candidates(self, row, k, within):
+        return Ranking.best(np.arange(len(self.scores_)), self.scores_, k)
+
+    def score_of(self, row, items):
+        return self.scores_[items]
+
+
+def told(*scores):
+    values = np.zeros(N_ITEMS, dtype=np.float32)
+    values[: len(scores)] = scores
+    return Told(values)
+
+
+def held_for(*targets):
+    row = Row(np.array([119], dtype=np.int32), np.ones(1, dtype=np.float32))
+    rows = Rows.of([row] * len(targets), N_ITEMS)
+    arrays = [np.array(one, dtype=np.int32) for one in targets]
+    return Held(train=rows, known=rows, targets=arrays, excluded=[row.items] * len(targets))
+
+
+def test_what_is_held_back_is_nowhere_else():
+    rows = people()
+    held = held_back(rows, seed=1)
+    assert len(held.train.items) + sum(len(one) for one in held.targets) == len(rows.items)
+    for place, targets in enumerate(held.targets):
+        row = held.known[place]
+        assert len(targets) == max(1, round(SHARE_HELD * (len(targets) + (row.weights > 0).sum())))
+        assert not np.isin(targets, row.items).any()
+        assert len(targets) + (row.weights > 0).sum() >= LEAST_ITEMS
+
+
+def test_dislikes_are_never_to_be_found():
+    rows = people(disliked=0.5)
+    liked = {(p, int(i)) for p in range(len(rows)) for i in rows[p].items[rows[p].weights > 0]}
+    held = held_back(rows, seed=1)
+    found = sum(len(one) for one in held.targets)
+    left = sum(int((held.train[p].weights > 0).sum()) for p in range(len(rows)))
+    assert found + left == len(liked)
+
+
+def test_the_same_seed_holds_the_same_back():
+    one, other = held_back(people(), seed=1), held_back(people(), seed=1)
+    np.testing.assert_array_equal(one.train.items, other.train.items)
+    assert not np.array_equal(held_back(people(), seed=2).train.items, one.train.items)
+
+
+def test_the_gain_by_hand():
+    # The item to be found is second of a list of two: 1 / log2(3).
+    races = Races.of([told(3, 2, 1)], held_for([1]), None, 2)
+    assert races.gain(np.ones(1, dtype=np.float32)) == pytest.approx(1 / np.log2(3))
+
+
+def test_a_source_that_knows_gets_the_weight():
+    held = held_for([0], [0, 1])
+    races = Races.of([told(0, 0, 5, 4), told(5, 4)], held, None, 2)
+    np.testing.assert_array_equal(learned_weights(races), [0, 1])
+
+
+def test_two_sources_that_each_know_half_both_count():
+    """Alone each puts a wrong item before one of the two."""
+    races = Races.of([told(5, 0, 3), told(0, 5, 0, 3)], held_for([0, 1]), None, 2)
+    weights = learned_weights(races)
+    assert (weights > 0).all()
+    assert races.gain(weights) == pytest.approx(1)
+
+
+def test_where_tastes_decide_popularity_counts_less():
+    makers = {"popularity": Popularity, "graph": Graph}
+    weights = learn_blend(makers, people(600), CATALOG, kind=None, k=5, seed=0).weights
+    assert weights[1] > 0.5
+
+
+def test_nobody_to_ask_means_all_alike():
+    rows = Rows.of([], N_ITEMS)
+    blend = learn_blend({"a": Popularity, "b": Graph}, rows, CATALOG, kind=None, k=5, seed=0)
+    np.testing.assert_array_equal(blend.weights, [0.5, 0.5])
+
+
+def test_held_back_items_may_be_given():
+    held = held_for([0], [1])
+    makers = {"wrong": lambda: told(0, 0, 5, 4), "right": lambda: told(5, 4)}
+    blend = blend_for(makers, held, CATALOG, kind=Kind.PRODUCT, k=5)
+    np.testing.assert_array_equal(blend.weights, [0, 1])

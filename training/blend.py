@@ -1,0 +1,178 @@
+"""Learning a blend: hold back some of what people did, and find the weights that rank it best."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.blend import N_BEST, Blend, Blended, unitless
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.ids import Ints
+from recsys.interactions import Acts, Rows
+from recsys.models.base import Model, Scores
+
+# So many people tell the weights; a fifth of their items is held back.
+MOST_PEOPLE, SHARE_HELD, LEAST_ITEMS = 2_000, 0.2, 5
+# Weights move by these shares of the largest, first far, then near.
+STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)
+LEAST_GAIN = 1e-5
+
+Makers = Mapping[str, Callable[[], Model]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Held:
+    """People some of whose items were held back.
+
+    Attributes
+    ----------
+    train
+        What is left to learn from.
+    known
+        What is left of the people asked.
+    targets
+        Shape (n asked,). What was held back of each.
+    excluded
+        Shape (n asked,). Items that are not to be shown to each.
+    """
+
+    train: Rows
+    known: Rows
+    targets: Sequence[Idxs]
+    excluded: Sequence[Idxs]
+
+
+def held_back(rows: Rows, seed: int) -> Held:
+    """Some of the items that some people like, any as likely; the same for a seed."""
+    rng = np.random.default_rng(seed)
+    liked = np.flatnonzero(rows.weights > 0)
+    owner = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))[liked]
+    able = np.flatnonzero(np.bincount(owner, minlength=len(rows)) >= LEAST_ITEMS)
+    asked = np.sort(rng.choice(able, min(MOST_PEOPLE, len(able)), replace=False))
+    kept, targets = np.ones(len(rows.items), dtype=np.bool_), []
+    for person in asked:
+        own = liked[np.searchsorted(owner, person) : np.searchsorted(owner, person + 1)]
+        held = rng.choice(own, max(1, round(SHARE_HELD * len(own))), replace=False)
+        kept[held] = False
+        targets.append(np.sort(rows.items[held]))
+    train = _keeping(rows, kept)
+    known = Rows.of([train[int(person)] for person in asked], rows.n_items)
+    excluded = [known[place].items for place in range(len(asked))]
+    return Held(train=train, known=known, targets=targets, excluded=excluded)
+
+
+def _keeping(rows: Rows, kept: NDArray[np.bool_]) -> Rows:
+    """The same people with some of their items only."""
+    owner = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
+    offsets: Ints = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=len(rows)))])
+    acts = None if rows.acts is None else _acts_of(rows, rows.acts, owner[kept], kept)
+    return Rows(offsets, rows.items[kept], rows.weights[kept], rows.n_items, acts)
+
+
+def _acts_of(rows: Rows, acts: Acts, owner: Ints, kept: NDArray[np.bool_]) -> Acts:
+    """The acts on what is kept, so that what was held back is nowhere to be seen."""
+    cells = owner * rows.n_items + rows.items[kept]
+    has_kept = np.isin(acts.histories.persons() * rows.n_items + acts.events.item, cells)
+    return replace(acts, histories=acts.histories.keeping(has_kept), weights=acts.weights[has_kept])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Races:
+    """Many people's candidates with what each source says of them, padded to one length.
+
+    Attributes
+    ----------
+    parts
+        Shape (n_sources, n people, n). Without unit; far below 0 beyond the end of a race.
+    gains
+        Shape (n people, n). Of an item held back 1 over the best gain there could be, else 0.
+    k
+        How long the lists are that count.
+    """
+
+    parts: Scores
+    gains: Scores
+    k: int
+
+    @classmethod
+    def of(cls, models: Sequence[Model], held: Held, kind: Kind | None, k: int) -> "Races":
+        """What fitted models say of what they would send."""
+        both = Blended(models, Blend(np.ones(len(models), dtype=np.float32)))
+        raced = [_raced(both, held, place, kind, k) for place in range(len(held.known))]
+        longest = max([k, *(len(gains) for _, gains in raced)])
+        parts = np.full((len(models), len(raced), longest), -1e6, dtype=np.float32)
+        every = np.zeros((len(raced), longest), dtype=np.float32)
+        for place, (told, gains) in enumerate(raced):
+            parts[:, place, : len(gains)] = told
+            every[place, : len(gains)] = gains
+        return cls(parts, every, k)
+
+    def gain(self, weights: Scores) -> float:
+        """Mean NDCG of the lists that some weights make."""
+        scores = np.tensordot(weights, self.parts, axes=1)
+        top = np.argpartition(-scores, self.k - 1, axis=1)[:, : self.k]
+        order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+        gains = np.take_along_axis(self.gains, np.take_along_axis(top, order, axis=1), axis=1)
+        return float((gains / np.log2(np.arange(2, self.k + 2))).sum(axis=1).mean())
+
+
+def _raced(
+    both: Blended, held: Held, place: int, kind: Kind | None, k: int
+) -> tuple[Scores, Scores]:
+    row, targets = held.known[place], held.targets[place]
+    items = both.brought(row, max(k, N_BEST), kind)
+    is_shown = np.isin(items, held.excluded[place], invert=True)
+    is_new = np.isin(items, row.items, invert=True)
+    told = unitless(both.parts(row, items), is_new)[:, is_shown]
+    ideal = (1 / np.log2(np.arange(2, 2 + min(k, len(targets))))).sum()
+    return told, (np.isin(items[is_shown], targets) / ideal).astype(np.float32)
+
+
+def learned_weights(races: Races) -> Scores:
+    """Coordinate ascent on NDCG (Metzler and Croft 2007) from the best single source; sum 1."""
+    alone = np.eye(len(races.parts), dtype=np.float32)
+    weights = alone[int(np.argmax([races.gain(one) for one in alone]))]
+    best = races.gain(weights)
+    for step in STEPS:
+        while True:
+            before = best
+            for place in range(len(weights)):
+                for sign in (1, -1):
+                    moved = weights.copy()
+                    moved[place] = max(0.0, moved[place] + sign * step)
+                    gain = races.gain(moved) if moved.any() else 0.0
+                    if gain > best + LEAST_GAIN:
+                        weights, best = moved, gain
+            if best <= before:
+                break
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
+
+
+def learn_blend(
+    makers: Makers, train: Rows, catalog: Catalog, *, kind: Kind | None, k: int, seed: int
+) -> Blend:
+    """Weights of models for one another; who calls lets the models learn from everything after.
+
+    Parameters
+    ----------
+    makers
+        By name, what makes a model that has not learned.
+    kind
+        What is ranked; None: both.
+    k
+        How long the lists are.
+
+    Returns
+    -------
+    With weights in the order of `makers`; alike for all if nobody has enough items to hold back.
+    """
+    return blend_for(makers, held_back(train, seed), catalog, kind=kind, k=k)
+
+
+def blend_for(makers: Makers, held: Held, catalog: Catalog, *, kind: Kind | None, k: int) -> Blend:
+    """The same, for people whose held-back items are given."""
+    if not held.targets:
+        return Blend(np.full(len(makers), 1 / len(makers), dtype=np.float32))
+    models = [make().fit(held.train, catalog) for make in makers.values()]
+    return Blend(learned_weights(Races.of(models, held, kind, k)))
