@@ -4,6 +4,7 @@ from recsys.errors import UnknownModel
 from recsys.models.aligned_tags import AlignedTags
 from recsys.models.als import ALS
 from recsys.models.base import Model
+from recsys.models.baskets import Baskets
 from recsys.models.cards import Cards
 from recsys.models.crossing import Crossing
 from recsys.models.ease import EASE
@@ -11,9 +12,11 @@ from recsys.models.graph import Graph
 from recsys.models.ials import IALS
 from recsys.models.item_knn import ItemKNN
 from recsys.models.newness import Newness
+from recsys.models.next_basket import NextBasket
 from recsys.models.popularity import Popularity
 from recsys.models.spectral import Spectral
 from recsys.models.tags import TagProfile
+from recsys.models.transitions import Transitions
 from recsys.models.trend import TasteTrend, Trend
 
 MODELS: dict[str, type[Model]] = {
@@ -31,6 +34,9 @@ MODELS: dict[str, type[Model]] = {
     "taste_trend": TasteTrend,
     "cards": Cards,
     "crossing": Crossing,
+    "baskets": Baskets,
+    "next_basket": NextBasket,
+    "transitions": Transitions,
 }
 
 

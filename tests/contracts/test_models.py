@@ -18,7 +18,8 @@ from tests.planted import item as planted_item
 PERSONAL = [name for name, cls in MODELS.items() if cls.is_personal]
 K = 5
 N_EACH = 8
-N_PEOPLE = 60
+# Enough that pairs of one taste are no luck, for models that leave luck out.
+N_PEOPLE = 240
 # Positions: products of taste A, of taste B, videos of A, of B, then a product nobody touched.
 PRODUCTS = (np.arange(8), np.arange(8, 16))
 VIDEOS = (np.arange(16, 24), np.arange(24, 32))

@@ -1,0 +1,229 @@
+"""What a person's next order holds: what they buy again, and what follows what they bought."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
+
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.ids import Mask
+from recsys.interactions import Row, Rows
+from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.models.item_knn import blocks
+from recsys.models.lists import (
+    ListsByKind,
+    ScoredLists,
+    Sparse,
+    best_of_rows,
+    has_liked,
+    opinions,
+    sums,
+)
+from recsys.models.orders import Orders, has_orders
+from recsys.models.repurchase import Rhythm, Shelf
+
+# So many of a person's baskets before one can lead to it; older ones hardly count.
+MAX_BACK = 20
+# A request reads the lists of so many of a person's items, those of the latest baskets.
+MAX_KEYS = 200
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class NextBasket:
+    """A chance for each of the person's own items, and what follows their baskets besides.
+
+    Own items come with the chance that they are bought again: from each item's interval and the
+    person's own rhythm (`Rhythm`). What follows is a sum over the person's items, later baskets
+    counting more, of the share of such baskets that were followed by one with the other item; a
+    nearest-item form of the model of Faggioli, Polato and Aiolli (2020). Who is known by one
+    basket only is asked what goes with it.
+
+    Parameters
+    ----------
+    n_neighbours
+        How many followers of each kind are kept for each item.
+    horizon_days
+        0 asks about the next order, whenever it comes, with intervals in orders. Above 0 it asks
+        about so many days from now, with intervals in days: who bought a month's supply yesterday
+        is then not reminded.
+    persistence
+        How much of its weight a basket keeps with each later one, 0 to 1.
+    together
+        How much going together in one basket counts against following it.
+    shrinkage
+        Draws what few baskets speak for towards 0; in baskets.
+    others
+        How much what follows counts against the chance of the own items; 0 leaves only these.
+
+    Attributes
+    ----------
+    rhythm_
+        How items come back.
+    followers_
+        For each item what follows it, of each kind.
+    is_product_
+        Shape (n_items,). The kind of each item.
+    takes_likings_
+        Shape (1,). Whether nobody ordered, and what a person likes counts as one basket.
+    """
+
+    n_neighbours: int = 200
+    horizon_days: float = 0.0
+    persistence: float = 0.8
+    together: float = 0.3
+    shrinkage: float = 20.0
+    others: float = 0.7
+
+    rhythm_: Rhythm = field(init=False, repr=False)
+    followers_: ListsByKind = field(init=False, repr=False)
+    is_product_: NDArray[np.bool_] = field(init=False, repr=False)
+    takes_likings_: NDArray[np.bool_] = field(init=False, repr=False)
+    is_personal: ClassVar[bool] = True
+
+    def fit(self, interactions: Rows, catalog: Catalog) -> Self:
+        """Learn from orders; where nobody ordered, a person's likings are one basket."""
+        self.takes_likings_ = np.array([not has_orders(interactions)])
+        orders = self._orders(interactions)
+        now_ms = interactions.acts.at_ms if interactions.acts else 0
+        self.rhythm_ = Rhythm.fit(
+            orders, now_ms, catalog.category, may_count_days=self.horizon_days > 0
+        )
+        before, after = self._before(orders), _share(orders)
+
+        def of_kind(kind: Kind) -> ScoredLists:
+            return ScoredLists.of(self._following(before, after, catalog.of_kind(kind)))
+
+        self.followers_ = ListsByKind.of(of_kind)
+        self.is_product_ = catalog.kind == Kind.PRODUCT
+        return self
+
+    def _orders(self, rows: Rows) -> Orders:
+        return Orders.of(rows, may_be_likings=bool(self.takes_likings_[0]))
+
+    def _before(self, orders: Orders) -> Sparse:
+        """For each basket the weighted items of it and of those of its person before it."""
+        steps, n = orders.steps(), len(orders)
+        rows, columns = [np.arange(n)], [np.arange(n)]
+        values = [np.full(n, self.together, dtype=np.float32)]
+        for back in range(1, min(MAX_BACK, int(steps.max(initial=0))) + 1):
+            has_one = np.flatnonzero(steps >= back)
+            rows.append(has_one)
+            columns.append(has_one - back)
+            weight = self.persistence ** (back - 1)
+            values.append(np.full(len(has_one), weight, dtype=np.float32))
+        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        return csr_array(csr_array(entries, shape=(n, n)) @ _share(orders))
+
+    def _following(self, before: Sparse, after: Sparse, targets: Idxs) -> Iterator[Ranking]:
+        # Large baskets are weighed down on both sides: their items have less to do with each other.
+        sizes = np.maximum(np.diff(after.indptr), 1)
+        weighed = csr_array(diags_array((sizes**-0.5).astype(np.float32)) @ before)
+        n_before = np.asarray(weighed.sum(axis=0), dtype=np.float32)
+        sources, aims = csr_array(weighed.T), csr_array(after.astype(bool)[:, targets])
+        aims = aims.astype(np.float32)
+        for start, end in blocks(sources, aims):
+            found = csr_array(sources[start:end] @ aims)
+            keys = np.repeat(np.arange(start, end), np.diff(found.indptr))
+            found.data = found.data / (n_before[keys] + self.shrinkage)
+            # Coming back is the rhythm's to say.
+            found.data[targets[found.indices] == keys] = 0
+            yield from best_of_rows(found, self.n_neighbours, targets)
+
+    def _recent(self, orders: Orders) -> Sparse:
+        """What each person has bought, the later baskets counting more; shape (n, n_items)."""
+        age = orders.counts()[orders.persons] - 1 - orders.steps()
+        weights = (self.persistence**age).astype(np.float32)
+        shape = (orders.n_persons, len(orders))
+        whose = csr_array((weights, (orders.persons, np.arange(len(orders)))), shape=shape)
+        recent = csr_array(whose @ _share(orders))
+        totals = np.asarray(recent.sum(axis=1), dtype=np.float32)
+        # Twice as much behind a follower makes it surer, but not twice as likely.
+        scale = self.others / np.sqrt(np.where(totals > 0, totals, 1))
+        return csr_array(diags_array(scale.astype(np.float32)) @ recent)
+
+    def _own(self, rows: Rows, orders: Orders) -> tuple[Shelf, Scores]:
+        shelf = self.rhythm_.shelf(orders, rows.acts.at_ms if rows.acts else 0)
+        chances = self.rhythm_.chances(shelf, self.horizon_days or 1.0)
+        return shelf, chances.astype(np.float32)
+
+    def score(self, rows: Rows) -> Scores:
+        """Chance of the own items plus what follows."""
+        check_fitted(self)
+        orders = self._orders(rows)
+        shelf, chances = self._own(rows, orders)
+        shape = (len(rows), rows.n_items)
+        own = csr_array((chances, (shelf.persons, shelf.items)), shape=shape)
+        lists = self.followers_.products.csr(rows.n_items) + self.followers_.videos.csr(
+            rows.n_items
+        )
+        return opinions(csr_array(own + self._recent(orders) @ lists), rows)
+
+    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
+        """The best of the own items and of what follows the latest."""
+        check_fitted(self)
+        items, scores = self._scored(row)
+        kept = scores > 0
+        if within is not None:
+            kept &= self.is_product_[items] == (within is Kind.PRODUCT)
+        return Ranking.best(items[kept], scores[kept], k)
+
+    def score_of(self, row: Row, items: Idxs) -> Scores:
+        """As `candidates` scores them."""
+        check_fitted(self)
+        scores = np.full(len(items), np.nan, dtype=np.float32)
+        known, known_scores = self._scored(row)
+        if len(known):
+            at = np.minimum(np.searchsorted(known, items), len(known) - 1)
+            is_known: Mask = known[at] == items
+            scores[is_known] = known_scores[at[is_known]]
+        return scores
+
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
+        """The item itself where it is the person's own, else the one that it follows most."""
+        check_fitted(self)
+        own, _, recent = self._asked(row)
+        keys = self.followers_.strongest_keys(recent, items)
+        mine = set(own.tolist())
+        return [
+            Because(item_idx=item) if item in mine else None if key is None else Because(key)
+            for item, key in zip(items.tolist(), keys, strict=True)
+        ]
+
+    def _asked(self, row: Row) -> tuple[Idxs, Scores, Row]:
+        """The person's own items, their chances, and the weights of what others follow."""
+        return row.once((self.followers_, "asked"), lambda: self._ask(row))
+
+    def _ask(self, row: Row) -> tuple[Idxs, Scores, Row]:
+        rows = Rows.of([row], len(self.is_product_))
+        if not has_liked(rows)[0]:
+            nothing = Ranking.none()
+            return nothing.items, nothing.scores, Row(nothing.items, nothing.scores)
+        orders = self._orders(rows)
+        shelf, chances = self._own(rows, orders)
+        recent = self._recent(orders)
+        recent.sort_indices()
+        weighed = Row(recent.indices.astype(np.int32), recent.data).strongest(MAX_KEYS)
+        return shelf.items, chances, weighed
+
+    def _scored(self, row: Row) -> tuple[Idxs, Scores]:
+        """Every item with an opinion, ascending, and its score."""
+        return row.once((self.followers_, "scored"), lambda: self._score(row))
+
+    def _score(self, row: Row) -> tuple[Idxs, Scores]:
+        own, chances, recent = self._asked(row)
+        found = [
+            lists.summed(recent.items, recent.weights) for lists in self.followers_.within(None)
+        ]
+        return sums(
+            np.concatenate([own, *(items for items, _ in found)]),
+            np.concatenate([chances, *(scores for _, scores in found)]),
+        )
+
+
+def _share(orders: Orders) -> Sparse:
+    """What is in each basket; of two items each counts less than one alone."""
+    sizes = np.maximum(np.diff(orders.offsets), 1)
+    return csr_array(diags_array((sizes**-0.5).astype(np.float32)) @ orders.csr())
