@@ -14,10 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import orjson
 
 from recsys import arrays as array_files
 from recsys.arrays import Arrays, built, flat
+from recsys.blend import Blend
 from recsys.catalog import Catalog
 from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
@@ -27,7 +29,7 @@ from recsys.files import fsync_folder, fsync_tree, locked
 from recsys.interactions import Taste, Weighting
 from recsys.models.base import Model, learned_names, parameters
 from recsys.models.table import MODELS
-from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source
+from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source, among, known_items
 from recsys.ranker import Ranker, check_ranker
 from recsys.signing import SigningKey, VerifyKey
 from recsys.soundness import check_catalog, check_facts, check_model, check_value
@@ -38,6 +40,9 @@ FORMAT = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 _PURPOSE = "bundle manifest"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+# A blend's score of what no source has an opinion on; others are about 0 and above.
+UNHEARD = -1.0
 
 ModelTable = Mapping[str, type[Any]]
 
@@ -63,6 +68,8 @@ class Bundle:
         data, what each model learned from, what was found out about its scorers; JSON values.
     rankers
         By scene, for the pipelines whose scorer is one.
+    blends
+        The same.
     facts
         What rankers know of each item.
     """
@@ -76,19 +83,31 @@ class Bundle:
     data_until_ms: int
     origin: Mapping[str, Any] = field(default_factory=dict)
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
+    blends: Mapping[str, Blend] = field(default_factory=dict)
     facts: Facts | None = None
 
     def scorer(self, scene: str) -> Scorer | None:
         """What orders the candidates of a scene besides reciprocal ranks; None if nothing does."""
-        by = {"ranker": self._by_ranker}.get(self.pipelines[scene].scorer)
+        ways = {"ranker": self._by_ranker, "blend": self._by_blend}
+        by = ways.get(self.pipelines[scene].scorer)
         return by and partial(by, scene)
+
+    def _by_blend(self, scene: str, racing: Racing, context: Context) -> Scored:
+        # The scale of a source is told by its best of one kind, as when the blend was learned.
+        known, kind_of = known_items(context.history), self.catalog.kind[racing.items]
+        scores = np.empty(len(racing.items))
+        for kind in context.kinds:
+            chosen = np.flatnonzero(kind_of == kind)
+            is_new = ~among(racing.items[chosen], known)
+            scores[chosen] = self.blends[scene].scores(racing.opinions[:, chosen], is_new)
+        return Scored(racing, np.nan_to_num(scores, nan=UNHEARD))
 
     def _by_ranker(self, scene: str, racing: Racing, context: Context) -> Scored:
         if self.facts is None:
             raise BundleError(f"{scene} has a ranker but the bundle has no facts of items")
         asked = Asked(row=context.row, basket=context.basket.items, at_ms=context.at_ms)
         table = features(racing, asked, self.catalog, self.facts)
-        return Scored(racing, self.rankers[scene].scores(table), table)
+        return Scored(racing, self.rankers[scene].scores(table), table, asked.basket)
 
 
 def check_name(name: str, what: str) -> str:
@@ -120,6 +139,11 @@ def check(bundle: Bundle) -> None:
 
 
 def _check_scorer(bundle: Bundle, scene: str, pipeline: Pipeline) -> None:
+    if pipeline.scorer == "blend":
+        weights = bundle.blends[scene].weights if scene in bundle.blends else None
+        if weights is None or weights.shape != (len(pipeline.sources),):
+            raise BundleError(f"pipeline {scene} has no blend with one weight a source")
+        check_value(bundle.blends[scene], Blend, f"blends.{scene}")
     if pipeline.scorer == "ranker":
         if scene not in bundle.rankers or bundle.facts is None:
             raise BundleError(f"pipeline {scene} has no ranker, or no facts for it to know")
@@ -181,6 +205,8 @@ def _arrays_of(bundle: Bundle) -> Arrays:
     found |= flat(bundle.taste.weighting.watch, "taste.watch")
     for scene, ranker in bundle.rankers.items():
         found |= flat(ranker, f"rankers.{check_name(scene, 'a scene')}")
+    for scene, blend in bundle.blends.items():
+        found |= flat(blend, f"blends.{check_name(scene, 'a scene')}")
     if bundle.facts is not None:
         found |= flat(bundle.facts, "facts")
     for name, model in bundle.models.items():
@@ -207,6 +233,7 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
             "half_life_days": weighting.half_life_days,
         },
         "rankers": sorted(bundle.rankers),
+        "blends": sorted(bundle.blends),
         "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
         "figures": dict(bundle.figures),
     }
@@ -298,6 +325,9 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
         rankers={
             scene: built(Ranker, arrays, f"rankers.{scene}")
             for scene in manifest.get("rankers", [])
+        },
+        blends={
+            scene: built(Blend, arrays, f"blends.{scene}") for scene in manifest.get("blends", [])
         },
         facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
     )

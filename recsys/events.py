@@ -229,7 +229,13 @@ class ServedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedList:
-    """What was answered, in full: enough to explain it and to learn from it later."""
+    """What was answered, in full: enough to explain it and to learn from it later.
+
+    Parameters
+    ----------
+    looked_at
+        Of a few lists, what their scorer looked at; see `recsys.lookback`.
+    """
 
     list_id: str
     user_id: str | None
@@ -241,3 +247,4 @@ class ServedList:
     degraded: tuple[str, ...]
     items: tuple[ServedItem, ...]
     arms: tuple[str, ...] = ()
+    looked_at: dict[str, Any] | None = None

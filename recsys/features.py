@@ -33,6 +33,9 @@ OWN = {
     "carts": frozenset({EventType.CART}),
     "orders": frozenset({EventType.ORDER}),
 }
+# So many of the newest acts are looked at: a service reads no more of a person than it must, and
+# what it does not read must count for nothing when a ranker learns.
+MAX_ACTS = 300
 _AFFINITIES = ("creator", "category", "tag")
 _PRICE = COLUMNS.index("price")
 NAMES: tuple[str, ...] = (
@@ -171,7 +174,7 @@ class _Person:
         if row.acts is None:
             return cls._of_row(row)
         events, weights = row.acts.events, np.maximum(row.acts.weights, 0)
-        kept = _KIND_OF_ACT[events.type] >= 0
+        kept = np.flatnonzero(_KIND_OF_ACT[events.type] >= 0)[-MAX_ACTS:]
         events, weights = events.take(kept), weights[kept]
         items, where = np.unique(events.item, return_inverse=True)
         interest = _INTEREST_OF[events.type]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.events import EventType
 from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
@@ -133,6 +134,18 @@ class Candidates:
         return Candidates(self.items[index], self.scores[index], self.parts[:, index])
 
 
+def of_items(candidates: Candidates, items: Idxs) -> Candidates:
+    """The candidates of given items, in their order; what no source sent has no part in it."""
+    parts = np.zeros((len(candidates.parts), len(items)))
+    order = np.argsort(candidates.items)
+    known = candidates.items[order]
+    if len(known):
+        at = np.minimum(np.searchsorted(known, items), len(known) - 1)
+        was_sent = known[at] == items
+        parts[:, was_sent] = candidates.parts[:, order[at[was_sent]]]
+    return Candidates(items, parts.sum(axis=0), parts)
+
+
 def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
     if len(chosen) == 0:
@@ -141,6 +154,11 @@ def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     at = np.minimum(np.searchsorted(ordered, items), len(ordered) - 1)
     found: Mask = ordered[at] == items
     return found
+
+
+def known_items(history: History) -> Idxs:
+    """The distinct items a person had to do with; what was only on a screen is none of them."""
+    return np.unique(history.item[history.type != EventType.IMPRESSION])
 
 
 Stage = Callable[[Candidates, Context, Catalog], Candidates]
@@ -158,11 +176,14 @@ class Scored:
         Shape (n,).
     features
         Shape (n, n features). What it looked at, if it looks at features.
+    basket
+        The items of the request that it knew.
     """
 
     racing: Racing
     scores: Floats
     features: Values | None = None
+    basket: Idxs = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
 
 Scorer = Callable[[Racing, Context], Scored]
@@ -225,14 +246,21 @@ def raced(
 
     Names of sources that fail are added to `failed`.
     """
+    candidates = sourced(pipeline, context, models, failed)
+    for name in pipeline.stages:
+        candidates = stages[name](candidates, context, catalog)
+    return _best(candidates, context.kinds, catalog, MAX_SCORED)
+
+
+def sourced(
+    pipeline: Pipeline, context: Context, models: Mapping[str, Model], failed: list[str]
+) -> Candidates:
+    """Everything that the sources send, fused."""
     rankings = [
         tuple(_ask(source, context, models, kind, failed) for kind in context.kinds)
         for source in pipeline.sources
     ]
-    candidates = fuse(rankings, [source.weight for source in pipeline.sources], pipeline.fusion_k)
-    for name in pipeline.stages:
-        candidates = stages[name](candidates, context, catalog)
-    return _best(candidates, context.kinds, catalog, MAX_SCORED)
+    return fuse(rankings, [source.weight for source in pipeline.sources], pipeline.fusion_k)
 
 
 def _ask(

@@ -12,9 +12,11 @@ import numpy as np
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
+from recsys.catalog import Catalog
 from recsys.errors import IdConflict, StoreUnavailable
 from recsys.events import ServedList, millis
 from recsys.histories import History
+from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
 from serving.answers import encoded
 from serving.bundles import Watcher
@@ -95,8 +97,15 @@ class Service:
             answer, catalog = self._empty(request, at), None
         else:
             answer, catalog = self._answer(request, current, at), current.bundle.catalog
-        self.writer.put_served(answer.served)
+        self.writer.put_served(self._kept(answer, catalog))
         return encoded(answer, catalog)
+
+    def _kept(self, answer: Answer, catalog: Catalog | None) -> ServedList:
+        """What the record gets of an answer: of some lists what their scorer looked at as well."""
+        served = answer.served
+        if catalog is None or not is_drawn(served.list_id, self.settings.features_kept):
+            return served
+        return replace(served, looked_at=looked_at(answer, catalog))
 
     def _answer(self, request: Request, current: Current, at: datetime) -> Answer:
         history, degraded = self._history(request.user_id, current, at)

@@ -23,6 +23,8 @@ class Settings(BaseModel):
         How many of a person's newest events a list is made from; orders count beyond it.
     remembered_people
         People whose histories a worker keeps at hand; each takes some 20 kB at the most.
+    features_kept
+        Share of the lists that are kept with what their scorer looked at, to compare later.
     max_waiting_events
         Events that may wait for the disk before a worker answers "try again later".
     stop_s
@@ -35,6 +37,7 @@ class Settings(BaseModel):
     poll_s: float = Field(default=0.5, ge=0.05, le=60)
     history_events: int = Field(default=300, ge=1, le=10_000)
     remembered_people: int = Field(default=2_000, ge=1, le=1_000_000)
+    features_kept: float = Field(default=0.01, ge=0, le=1)
     max_waiting_events: int = Field(default=50_000, ge=1_000, le=10_000_000)
     stop_s: int = Field(default=8, ge=1, le=600)
 

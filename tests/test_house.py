@@ -35,6 +35,7 @@ ORDER = [
     "pointer",
     "reasons",
     "recommend",
+    "lookback",
     "contenders",
     "evaluation",
 ]

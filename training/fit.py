@@ -15,7 +15,7 @@ from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
 from recsys.watching import WatchCurve
 from training.config import ALL_TYPES, TrainConfig
-from training.rank import learned_scorers
+from training.scorers import learned_scorers
 from training.shop import Shop
 
 # What is done now (behind a colon: which part of it), how many of its steps are done, of how many.
@@ -75,6 +75,7 @@ def fit(
         },
         origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
         rankers=scorers.rankers,
+        blends=scorers.blends,
         facts=facts,
     )
 

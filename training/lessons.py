@@ -14,7 +14,7 @@ from recsys.events import millis
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, Values, features
 from recsys.ids import Mask
-from recsys.pipeline import Candidates, among, raced, told_of
+from recsys.pipeline import among, known_items, of_items, raced, sourced, told_of
 from recsys.recommend import Request, context_of
 from recsys.stages import STAGES
 
@@ -116,7 +116,7 @@ class Teacher:
         """
         items, gains = brought
         racing, asked = self.raced(case, shown)
-        kind_of, known = self.bundle.catalog.kind, np.unique(case.history.item)
+        kind_of, known = self.bundle.catalog.kind, known_items(case.history)
         gained = gains_of(racing.items, items, gains)
         table = None
         for kind in Kind:
@@ -143,9 +143,10 @@ class Teacher:
         bundle, failed = self.bundle, list[str]()
         context = context_of(request, case.history, bundle, case.at)
         pipeline = bundle.pipelines[self.scene]
-        candidates = raced(pipeline, context, bundle.catalog, bundle.models, STAGES, failed)
-        if shown is not None:
-            candidates = _with(candidates, shown)
+        if shown is None:
+            candidates = raced(pipeline, context, bundle.catalog, bundle.models, STAGES, failed)
+        else:
+            candidates = of_items(sourced(pipeline, context, bundle.models, failed), shown)
         racing = told_of(pipeline, candidates, context, bundle.models, failed)
         asked = Asked(row=context.row, basket=context.basket.items, at_ms=millis(case.at))
         return racing, asked
@@ -161,17 +162,6 @@ def gains_of(asked: Idxs, items: Idxs, gains: Floats) -> Floats:
         return np.zeros(len(asked))
     at = np.minimum(np.searchsorted(items, asked), len(items) - 1)
     return np.where(items[at] == asked, gains[at], 0.0)
-
-
-def _with(candidates: Candidates, shown: Idxs) -> Candidates:
-    """The shown items as candidates; those that no source sent have no part in the fusion."""
-    order = np.argsort(candidates.items)
-    known = candidates.items[order]
-    at = np.minimum(np.searchsorted(known, shown), max(len(known) - 1, 0))
-    found: Mask = known[at] == shown if len(known) else np.zeros(len(shown), dtype=np.bool_)
-    parts = np.zeros((len(candidates.parts), len(shown)))
-    parts[:, found] = candidates.parts[:, order[at[found]]]
-    return Candidates(shown, parts.sum(axis=0), parts)
 
 
 def thinned(lessons: Sequence[Lesson], n_others: int, rng: np.random.Generator) -> list[Lesson]:

@@ -5,70 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recsys.blend import Blend
 from recsys.bundle import check, read, write
 from recsys.catalog import Catalog, Kind
 from recsys.errors import BundleError
-from recsys.facts import COLUMNS, Facts
-from recsys.features import names_of
+from recsys.facts import Facts
 from recsys.models.item_knn import ItemKNN
 from recsys.pipeline import MAX_SCORED, Source
-from recsys.ranker import Ranker, Trees
 from recsys.recommend import Request, recommend
 from recsys.signing import SigningKey
-from tests.planted import NOW, Broken, FixedForAll, bundle_of, event, history_of, item
-
-# Positions 0–5 products, the dearest last; 6–7 videos.
-CATALOG = Catalog.of(
-    [item(n, price_minor=1_000 * (n + 1)) for n in range(6)]
-    + [item(n, Kind.VIDEO) for n in range(6, 8)]
-)
-POPULAR = (0, 1, 2, 3, 4, 5, 6, 7)
-
-
-class Mute(FixedForAll):
-    """A source that sends items and then fails to say what it thinks of them."""
-
-    def score_of(self, row, items):
-        raise RuntimeError("broken on purpose")
-
-
-def by(name, sources, thresholds=(0.0,)):
-    """Trees of one question each that prefer a large value of a feature."""
-    names = names_of(sources)
-    shape = (len(thresholds), 1)
-    trees = Trees(
-        column=np.full(shape, names.index(name), np.int32),
-        is_left_if_missing=np.ones(shape, np.bool_),
-        threshold=np.array(thresholds, np.float32)[:, None],
-        leaf=np.tile([-1.0, 0.0], (len(thresholds), 1)),
-    )
-    return Ranker.of(trees, names)
-
-
-def ranked(models, ranker=None, sources=None, **more):
-    """A bundle whose home list is ordered by a ranker; by price unless said otherwise."""
-    bundle = bundle_of(CATALOG, models, sources)
-    pipelines = {
-        scene: replace(pipeline, scorer="ranker" if scene == "home" else "")
-        for scene, pipeline in bundle.pipelines.items()
-    }
-    names = [source.name for source in pipelines["home"].sources]
-    values = np.full((len(CATALOG), len(COLUMNS)), np.nan, dtype=np.float32)
-    values[:6, COLUMNS.index("price")] = np.arange(6)
-    by_price = by("price", names, (0.5, 1.5, 2.5, 3.5, 4.5))
-    return replace(
-        bundle,
-        pipelines=pipelines,
-        rankers={"home": by_price if ranker is None else ranker},
-        facts=Facts(values),
-        **more,
-    )
-
-
-def answer(bundle, k=6, scene="home"):
-    request = Request(scene=scene, user_id="user-5001", kinds=(Kind.PRODUCT,), k=k)
-    history = history_of(CATALOG, event("item-1006"))
-    return recommend(request, history, bundle, at=NOW, list_id="list-1")
+from tests.planted import NOW, Broken, FixedForAll, bundle_of, history_of, item
+from tests.planted_scorers import CATALOG, POPULAR, Mute, answer, by, ranked
 
 
 def test_a_ranker_orders_what_the_sources_sent():
@@ -140,6 +87,29 @@ def test_only_the_best_of_many_candidates_are_scored():
     assert len(found.scored.racing.items) == MAX_SCORED
 
 
+def blended(models, weights):
+    """A bundle whose home list is ordered by a blend of its sources."""
+    bundle = bundle_of(CATALOG, models)
+    home = replace(bundle.pipelines["home"], scorer="blend")
+    return replace(
+        bundle,
+        pipelines={**bundle.pipelines, "home": home},
+        blends={"home": Blend(np.array(weights, dtype=np.float32))},
+    )
+
+
+def test_a_blend_orders_by_what_its_sources_say():
+    models = {"near": FixedForAll(items=POPULAR), "far": FixedForAll(items=POPULAR[::-1])}
+    assert answer(blended(models, [1.0, 0.0])).items.tolist() == [0, 1, 2, 3, 4, 5]
+    assert answer(blended(models, [0.0, 1.0])).items.tolist() == [5, 4, 3, 2, 1, 0]
+    assert answer(blended(models, [0.0, 1.0])).served.degraded == ()
+
+
+def test_a_blend_without_a_weight_a_source_is_refused():
+    with pytest.raises(BundleError, match="pipeline home has no blend with one weight a source"):
+        check(blended({"near": ItemKNN()}, [1.0, 1.0]))
+
+
 @pytest.fixture
 def key(tmp_path):
     return SigningKey.load_or_make(tmp_path / "keys")
@@ -154,6 +124,13 @@ def test_a_ranker_survives_the_bundle(key, tmp_path):
     np.testing.assert_array_equal(again.leaf, trees.leaf)
     np.testing.assert_array_equal(back.facts.values, bundle.facts.values)
     assert answer(back).items.tolist() == answer(bundle).items.tolist()
+
+
+def test_a_blend_survives_the_bundle(key, tmp_path):
+    bundle = blended({"near": ItemKNN()}, [1.0])
+    back = read(write(bundle, tmp_path / "bundles", key), key.public)
+    assert back.pipelines["home"].scorer == "blend"
+    assert back.blends["home"].weights.tolist() == [1.0]
 
 
 def test_a_bundle_without_ranker_is_read_as_before(key, tmp_path):

@@ -18,7 +18,8 @@ from training.config import train_config
 from training.exposures import Exposure
 from training.fit import fit
 from training.lessons import Lesson, discounted, thinned
-from training.rank import MIN_EXPOSURES, cross_fitted, learned_ranker
+from training.rank import learned_ranker
+from training.scorers import MIN_EXPOSURES, blended, cross_fitted, ways
 from training.shop import Shop
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
@@ -90,11 +91,23 @@ def order(person, item_idx):
 def test_what_matters_to_people_is_found(trait, feature):
     rng = np.random.default_rng(1)
     lessons = [one for p in range(N_PEOPLE) if (one := lesson(p, trait, rng)).best > 0]
-    scores = cross_fitted(lessons, NAMES, seed=1)
+    scores = cross_fitted(lessons, ways(NAMES, 1)["ranker"], seed=1)
     found = np.mean([one.ndcg(s) for one, s in zip(lessons, scores, strict=True)])
     assert found > 0.9 > np.mean([one.ndcg(one.fused) for one in lessons])
     _, told = learned_ranker(lessons, NAMES, seed=1)
     assert next(iter(told)) == feature
+
+
+def test_a_blend_counts_the_source_that_tells_what_is_wanted():
+    rng = np.random.default_rng(1)
+    whole = [one for p in range(N_PEOPLE) if (one := lesson(p, CREATOR, rng)).best > 0]
+    told = [
+        replace(one, opinions=np.stack([one.opinions[0], one.gains + 0.1 * rng.random(20)]))
+        for one in whole
+    ]
+    assert blended(told).weights[1] > 0.9
+    scores = cross_fitted(told, ways(names_of(["near", "wise"]), 1)["blend"], seed=1)
+    assert np.mean([one.ndcg(s) for one, s in zip(told, scores, strict=True)]) > 0.95
 
 
 def test_the_same_seed_learns_the_same():
