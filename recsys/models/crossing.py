@@ -63,6 +63,9 @@ class Crossing:
     holdout
         Which acts are hidden: "last", "random", or "" for the last ones where acts have an order:
         where they are dated, or not listed by item.
+    novelty
+        Added to the log-odds of what is new to the person: likeliest next is often what they have
+        met, and a list of only that shows them nothing; 0 ranks by chance alone.
     seed
         Of who is asked and what is hidden.
 
@@ -87,6 +90,7 @@ class Crossing:
     n_learners: int = 4_000
     caution: float = 10.0
     holdout: str = ""
+    novelty: float = 1.0
     seed: int = 0
 
     evidence_: Evidence = field(init=False, repr=False)
@@ -246,6 +250,7 @@ class Crossing:
         signals = self.evidence_.signals(row, kind)
         effects = self.effects_[kind, _group(self.evidence_, row, kind)]
         sums = self.evidence_.features(signals) @ effects
+        sums += np.float32(self.novelty) * ~signals.own.any(axis=0)
         # Above 0 whatever speaks against it, and in the order of the chances.
         return signals.items, np.logaddexp(0, sums).astype(np.float32)
 

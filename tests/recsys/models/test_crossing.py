@@ -127,6 +127,14 @@ def test_the_step_to_buying_the_same_item_is_learned_for_each_behaviour(leads, i
     assert effects[f"own {leads.word}"] > effects[f"own {idle.word}"] + 1
 
 
+def test_novelty_brings_what_is_new_before_what_was_met():
+    model = Crossing(novelty=0.0).fit(viewed_shop(EventType.VIEW), CATALOG)
+    told = row_of([(2, EventType.VIEW), (5, EventType.VIEW)])
+    assert set(model.candidates(told, 2, Kind.PRODUCT).items.tolist()) == {2, 5}
+    model.novelty = 20.0
+    assert not {2, 5} & set(model.candidates(row_of([(2, EventType.VIEW)]), 2, None).items.tolist())
+
+
 def test_who_has_nothing_of_a_kind_gets_effects_of_their_own(model):
     within, without = model.effects_[Kind.PRODUCT]
     assert (within != without).any()
