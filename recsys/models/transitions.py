@@ -65,7 +65,7 @@ class Transitions:
     followers_
         For each item what follows it, of each kind.
     returns_
-        Shape (STEPS, TURNS). Chance of a return by steps back and earlier turns; see `Visits`.
+        Shape (STEPS, TURNS, 2). Chances of a return; see `Visits.returns`.
     is_product_
         Shape (n_items,). The kind of each item.
     """
@@ -78,7 +78,7 @@ class Transitions:
     source_damping: float = 0.8
     target_damping: float = 0.2
     second: float = 1.5
-    returns: float = 12.0
+    returns: float = 30.0
 
     followers_: ListsByKind = field(init=False, repr=False)
     returns_: Scores = field(init=False, repr=False)
@@ -92,7 +92,7 @@ class Transitions:
             liked = liked_only(interactions).astype(bool).astype(np.float32)
             counts = np.asarray(liked.sum(axis=0), dtype=np.float32)
             near = _together(liked)
-            self.returns_ = np.zeros((STEPS, TURNS), dtype=np.float32)
+            self.returns_ = np.zeros((STEPS, TURNS, 2), dtype=np.float32)
         else:
             visits = Visits.of(interactions.acts, interactions.n_items, self.visit_hours)
             counts = visits.counts().astype(np.float32)
@@ -198,8 +198,8 @@ class Transitions:
         if row.acts is None or not liked.any() or not self.returns:
             return recent, Row(row.items[:0], row.weights[:0])
         visits = Visits.of(row.acts, len(self.is_product_), self.visit_hours)
-        items, steps, turns = visits.latest()
-        chances = self.returns * self.returns_[steps, turns]
+        items, cells = visits.latest()
+        chances = np.float32(self.returns) * self.returns_.ravel()[cells]
         return recent, Row(items[chances > 0], chances[chances > 0])
 
     def _scored(self, row: Row) -> tuple[Idxs, Scores]:

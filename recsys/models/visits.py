@@ -96,44 +96,59 @@ class Visits:
         return same
 
     def returns(self) -> Scores:
-        """Shape (STEPS, TURNS). The chance that the next act is back on an item.
+        """Shape (STEPS, TURNS, 2). The chance that the next act is back on an item.
 
-        By how many acts ago the last one on it was, and by how many of the visit were.
+        By how many acts ago the last one on it was, by how many of the visit were, and by whether
+        it came next when the person was last where they are now.
         """
         ends = np.searchsorted(self.numbers, self.numbers, side="right")
         left = ends - np.arange(len(self)) - 1
-        turn, gap = self._turns()
-        hits, chances = np.zeros((STEPS, TURNS)), np.zeros((STEPS, TURNS))
+        turn, before, after = self._turns()
+        gap = after - np.arange(len(self))
+        n_cells = TURNS * 2
+        hits, chances = np.zeros((STEPS, n_cells)), np.zeros((STEPS, n_cells))
         for step in range(1, STEPS + 1):
-            open_ones = (left >= step) & (gap >= step)
-            chances[step - 1] = np.bincount(turn[open_ones], minlength=TURNS)
-            hits[step - 1] = np.bincount(turn[open_ones & (gap == step)], minlength=TURNS)
-        return (hits / np.maximum(chances, 1)).astype(np.float32)
+            waiting = np.flatnonzero((left >= step) & (gap >= step))
+            # The act that the person is at, and the one before it on the same item.
+            last = before[waiting + step - 1]
+            came_next = (last >= 0) & (self.items[last + 1] == self.items[waiting])
+            cells = turn[waiting] * 2 + came_next
+            chances[step - 1] = np.bincount(cells, minlength=n_cells)
+            hits[step - 1] = np.bincount(cells[gap[waiting] == step], minlength=n_cells)
+        table = (hits / np.maximum(chances, 1)).astype(np.float32)
+        return table.reshape(STEPS, TURNS, 2)
 
-    def _turns(self) -> tuple[Ints, Ints]:
-        """Of each act: which on its item in the visit it is, from 0, and steps to the next one."""
+    def _turns(self) -> tuple[Ints, Ints, Ints]:
+        """Of each act: which on its item in the visit it is, from 0, and the ones before and after.
+
+        Before the first is -1, after the last a place far behind all.
+        """
         n = len(self)
         order = np.lexsort((self.items, self.numbers))
         same = np.zeros(n, dtype=np.bool_)
         same[1:] = (np.diff(self.items[order]) == 0) & (np.diff(self.numbers[order]) == 0)
         firsts = np.maximum.accumulate(np.where(same, 0, np.arange(n)))
-        turn, gap = np.empty(n, dtype=np.int64), np.full(n, n, dtype=np.int64)
+        turn = np.empty(n, dtype=np.int64)
+        before, after = np.full(n, -1, dtype=np.int64), np.full(n, 2 * n, dtype=np.int64)
         turn[order] = np.minimum(np.arange(n) - firsts, TURNS - 1)
         again = np.flatnonzero(same)
-        gap[order[again - 1]] = order[again] - order[again - 1]
-        return turn, gap
+        before[order[again]] = order[again - 1]
+        after[order[again - 1]] = order[again]
+        return turn, before, after
 
-    def latest(self) -> tuple[Idxs, Ints, Ints]:
-        """Of the last visit: its items whose last act is not long ago, how long, and their turns.
+    def latest(self) -> tuple[Idxs, Ints]:
+        """Of the last visit the items whose last act is not long ago, and their cells of `returns`.
 
         Returns
         -------
-        Items, ascending; steps back of the last act on each, 0 to STEPS - 1; turns, 0 to TURNS - 1.
+        Items, ascending, and positions in the flattened table.
         """
         if len(self) == 0:
-            nothing = np.empty(0, dtype=np.int64)
-            return np.empty(0, dtype=np.int32), nothing, nothing
+            return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
         visit = self.items[np.searchsorted(self.numbers, self.numbers[-1]) :]
         items, steps, turns = np.unique(visit[::-1], return_index=True, return_counts=True)
+        here = np.flatnonzero(visit[:-1] == visit[-1])
+        came_next = items == visit[here[-1] + 1] if len(here) else np.zeros(len(items), np.bool_)
+        cells = (steps * TURNS + np.minimum(turns, TURNS) - 1) * 2 + came_next
         near = steps < STEPS
-        return items[near], steps[near], np.minimum(turns[near], TURNS) - 1
+        return items[near], cells[near].astype(np.int64)

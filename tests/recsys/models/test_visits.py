@@ -61,22 +61,38 @@ def test_blocks_change_nothing(monkeypatch):
 def test_returns_by_hand():
     # After 0 comes 0: back at once; after 0 0 comes 1; after 0 0 1 comes 0: back after one step.
     table = visits_of(viewed(0, 0, 1, 0)).returns()
-    assert table.shape == (STEPS, TURNS)
-    # One step back: 0 at its first turn came back, at its second not; 1 not.
-    assert table[0].tolist() == pytest.approx([1 / 2, 0, 0])
+    assert table.shape == (STEPS, TURNS, 2)
+    # One step back: 0 at its first turn came back; at its second, when it had come next, not.
+    assert table[0, :, 0].tolist() == pytest.approx([1 / 2, 0, 0])
+    assert table[0, 1, 1] == 0
     # Two steps back: 0 at its second turn.
-    assert table[1].tolist() == pytest.approx([0, 1, 0])
+    assert table[1, :, 0].tolist() == pytest.approx([0, 1, 0])
+
+
+def test_what_came_next_last_time_is_told_apart():
+    # At 0 for the second time, 1 had come next; it did again, while 2 did not.
+    table = visits_of(viewed(0, 1, 2, 0, 1)).returns()
+    assert table[2, 0, 1] == 1
+    assert table[1, 0, 0] == 0
 
 
 def test_returns_do_not_cross_visits():
     assert visits_of(viewed(0), viewed(0)).returns().max() == 0
 
 
-def test_the_latest_items_with_steps_and_turns():
-    items, steps, turns = visits_of(viewed(3, 1, 3, 2)).latest()
+def test_the_latest_items_with_their_cells():
+    items, cells = visits_of(viewed(3, 1, 3, 2)).latest()
     assert items.tolist() == [1, 2, 3]
+    steps, turns, came_next = np.unravel_index(cells, (STEPS, TURNS, 2))
     assert steps.tolist() == [2, 0, 1]
     assert turns.tolist() == [0, 0, 1]
+    assert came_next.tolist() == [0, 0, 0]
+
+
+def test_of_the_latest_items_the_one_that_came_next_last_time():
+    items, cells = visits_of(viewed(0, 1, 2, 0)).latest()
+    _, _, came_next = np.unravel_index(cells, (STEPS, TURNS, 2))
+    assert items[came_next == 1].tolist() == [1]
 
 
 def test_nothing_done_is_no_error():
