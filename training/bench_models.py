@@ -173,6 +173,7 @@ def row_of(ask: Ask, figure: Row, found: Answer) -> Row:
         "published": best.get("value"),
         "published_by": best.get("by"),
         "seconds": figure.get("seconds"),
+        "cpu_s": figure.get("cpu_s"),
         "list_ms": figure.get("list_ms"),
         "peak_mb": found.get("peak_mb"),
         "failed": found.get("failed"),

@@ -109,7 +109,7 @@ def _half(row: Row) -> float:
 
 
 def plot_growth(rows: list[Row], exponent: float, file: Path) -> None:
-    """Draw seconds and memory over the number of acts, on logarithmic axes."""
+    """Draw processor seconds and memory over the number of acts, on logarithmic axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(2 * PANEL_WIDTH, 4.2), layout="constrained")
@@ -126,7 +126,7 @@ def plot_growth(rows: list[Row], exponent: float, file: Path) -> None:
     memory.plot(events, [row["peak_mb"] / 1_000 for row in rows], color="black", marker="o")
     seconds.set_yscale("log")
     memory.set_ylim(bottom=0)
-    _axes(seconds, f"seconds to learn, {rows[0]['items']:,} items", events)
+    _axes(seconds, f"processor seconds to learn, {rows[0]['items']:,} items", events)
     _axes(memory, "peak memory, GB", events)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     figure.savefig(file, dpi=130)

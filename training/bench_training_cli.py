@@ -103,13 +103,14 @@ def show(found: dict[str, Any]) -> None:
     out = Console()
     if found["compared"]:
         out.print(_compared(found["compared"], found["pairs"]))
-    grown = Table("model", title="seconds to learn", title_justify="left")
+    grown = Table("model", title="processor seconds to learn", title_justify="left")
     rows = found["growth"]
     for row in rows:
         grown.add_column(f"{row['events']:,} acts", justify="right")
     for name in rows[0]["seconds"]:
         grown.add_row(name, *(f"{row['seconds'][name]:.1f}" for row in rows))
     grown.add_row("all", *(f"{row['total_s']:.1f}" for row in rows))
+    grown.add_row("on the wall", *(f"{row['wall_s']:.1f}" for row in rows))
     grown.add_row("peak MB", *(f"{row['peak_mb']:,}" for row in rows))
     out.print(grown)
     out.print(f"seconds grow with the power {found['exponent']:.2f} of the acts", highlight=False)
