@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "tune": (
         "training.tune_cli",
-        "Look for a better configuration on a split inside the past, and write it.",
+        "Look for a better configuration and write it.",
     ),
     "cycle": (
         "training.cli",
