@@ -101,12 +101,14 @@ class TasteTrend:
 
     A taste is a topic: the root of a category, or where there are none a tag. A person belongs to
     tastes as their liking does to topics. What a taste lately likes is drawn towards what everybody
-    lately likes, which is drawn as in `Trend`.
+    lately likes. Events without a time are no trend: where no event has one, there is no opinion.
 
     Parameters
     ----------
-    half_life_days, prior
-        As in `Trend`; the prior holds for each taste.
+    half_life_days
+        As in `Trend`.
+    prior
+        Recent weight, in persons who like one item, at which the word of a taste is believed half.
     n_listed
         How many items of each kind are kept for each taste.
 
@@ -140,12 +142,8 @@ class TasteTrend:
             items = catalog.of_kind(kind)
             of_all = np.asarray(lately[:, items].sum(axis=0), np.float64)
             everybody = drawn(of_all, np.asarray(usual[:, items].sum(axis=0), np.float64), prior)
-            seen = csr_array(tastes @ (usual + lately)[:, items])
-            return ScoredLists.of_matrix(
-                _drawn_each(csr_array(tastes @ lately[:, items]), seen, everybody, prior),
-                self.n_listed,
-                items,
-            )
+            own = _drawn_each(csr_array(tastes @ lately[:, items]), everybody, prior)
+            return ScoredLists.of_matrix(own, self.n_listed, items)
 
         self.products_, self.videos_ = of_kind(Kind.PRODUCT), of_kind(Kind.VIDEO)
         return self
@@ -193,12 +191,14 @@ class TasteTrend:
 
 
 def recent(interactions: Rows, half_life_days: float) -> Sparse:
-    """What each person did lately, shape (n_rows, n_items): nothing where no event has a time."""
+    """What each person did lately, shape (n_rows, n_items): nothing where no event has a time.
+
+    Rows whose acts are not known are taken as of now.
+    """
     acts = interactions.acts
     shape = (len(interactions), interactions.n_items)
     if acts is None:
-        nothing = np.empty(0, dtype=np.int64)
-        return csr_array((nothing.astype(np.float32), (nothing, nothing)), shape=shape)
+        return liked_only(interactions)
     at_ms = acts.events.at_ms
     kept = np.flatnonzero((at_ms != UNDATED) & (at_ms <= acts.at_ms) & (acts.weights > 0))
     age_days = (acts.at_ms - at_ms[kept]) / DAY_MS
@@ -220,10 +220,9 @@ def drawn(lately: NDArray[Any], usual: NDArray[Any], prior: float) -> Scores:
     return np.asarray(drawn_to, dtype=np.float32)
 
 
-def _drawn_each(lately: Sparse, seen: Sparse, everybody: Scores, prior: float) -> Sparse:
-    """For each topic its recent shares drawn towards everybody's; only of items it ever liked."""
+def _drawn_each(lately: Sparse, everybody: Scores, prior: float) -> Sparse:
+    """For each topic its recent shares drawn towards everybody's; only of what it lately liked."""
     total = np.asarray(lately.sum(axis=1), dtype=np.float64) + prior
-    found = seen.tocoo()
-    topic, item = found.coords
-    guessed = csr_array((prior * everybody[item], (topic, item)), shape=seen.shape)
-    return csr_array(diags_array(1 / np.maximum(total, 1e-12)) @ (lately + guessed))
+    drawn_to = lately.copy()
+    drawn_to.data = lately.data + prior * everybody[lately.indices]
+    return csr_array(diags_array(1 / np.maximum(total, 1e-12)) @ drawn_to)

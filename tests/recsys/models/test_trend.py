@@ -118,6 +118,14 @@ def test_each_taste_has_its_own_trend(own, rising):
     assert set((found // 10).tolist()) == {own // 10}
 
 
+def test_without_times_no_taste_has_a_trend():
+    model = TasteTrend().fit(
+        rows_of(*[[(item, None) for item, _ in acts] for acts in TASTES]), CATALOG
+    )
+    assert len(model.candidates(row([5]), 9, None).items) == 0
+    assert np.isnan(model.score_of(row([5]), np.arange(len(CATALOG)))).all()
+
+
 def test_who_has_two_tastes_gets_both_by_their_shares():
     model = TasteTrend().fit(rows_of(*TASTES), CATALOG)
     found = model.candidates(row([5, 15], [3, 1]), 9, PRODUCT).items.tolist()
