@@ -26,12 +26,22 @@ KB_A_MB = 1_024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """Which model, with which hyperparameters, on which set."""
+    """Which model, with which hyperparameters, on which set.
+
+    Parameters
+    ----------
+    people
+        Served lists are made for so many at most; 0: for everybody.
+    has_folds
+        Whether a set is asked in folds, too, where its protocol has them.
+    """
 
     folder: str
     model: str
     parameters: dict[str, Any] = field(default_factory=dict)
     seed: int
+    people: int = 0
+    has_folds: bool = True
 
     def plain(self) -> bytes:
         """As it travels to the child."""
@@ -61,7 +71,9 @@ def _measured(ask: Ask) -> tuple[list[Figure], Times]:
     if ask.model == RANKER:
         return _of_impressions(folder, ask.seed)
     factory = contender(ask.model, ask.parameters, ask.seed)
-    return measure_all(with_folds(trials(folder), ask.seed), ask.model, factory)
+    asked = trials(folder)
+    everything = with_folds(asked, ask.seed) if ask.has_folds else asked
+    return measure_all(everything, ask.model, factory, people=ask.people, seed=ask.seed)
 
 
 def _of_impressions(folder: Path, seed: int) -> tuple[list[Figure], Times]:

@@ -16,6 +16,7 @@ from training.bench_figures import DENSE, SERVED
 from training.bench_models import Plan, Report, Row, run
 from training.bench_page import page
 from training.bench_plot import check_drawable, plot
+from training.bench_sets import protocol_of
 from training.config import ALL_TYPES, train_config
 from training.terminal import bars, complain, stoppable
 
@@ -67,6 +68,9 @@ PageOption = Annotated[
     Path | None,
     typer.Option("--page", dir_okay=False, help="Tables as Markdown, with the machine and commit."),
 ]
+PeopleOption = Annotated[
+    int, typer.Option(min=0, help="Served lists are made for so many people a set; 0: all.")
+]
 LimitOption = Annotated[
     float, typer.Option(min=1, help="Seconds after which a model on a set is given up.")
 ]
@@ -78,7 +82,8 @@ LimitOption = Annotated[
     help="Every model on every public data set, next to the best figure known. Each folder of DIR "
     "is a set and the prefix of its name is its protocol: cf_, mb_, sv_, xd_, nbr_, session_, "
     "retail_; any set of such a name runs. Dense means that every item is scored, served that "
-    "lists are made as for a request. Intervals are of 95 % over persons. Each model runs in a "
+    "lists are made as for a request, for people drawn by the seed if a set has many: what these "
+    "lose is taken from the dense figure. Intervals are of 95 % over persons. Each model runs in a "
     "process of its own, which gives its seconds of learning and its peak of memory. The exit "
     "code is 1 if a set is broken or a model failed; the others run all the same.",
 )
@@ -91,6 +96,10 @@ def measure_models(
     json: JsonOption = None,
     plot_file: PlotOption = None,
     page_file: PageOption = None,
+    people: PeopleOption = 4_000,
+    folds: Annotated[
+        bool, typer.Option(help="Ask sets of two domains in ten folds, too, which learns anew.")
+    ] = True,
     limit_s: LimitOption = 3_600,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is in the file.")] = False,
 ) -> None:
@@ -102,6 +111,8 @@ def measure_models(
         models=_chosen(models),
         parameters=_parameters(config),
         seed=seed,
+        people=people,
+        has_folds=folds,
         limit_s=limit_s,
     )
     if fresh and json is not None:
@@ -112,23 +123,19 @@ def measure_models(
     if plot_file is not None:
         plot(report.rows, plot_file)
     if page_file is not None:
-        page_file.write_text(page(report.rows, command_of(data, sets, models, config, seed)))
+        page_file.write_text(page(report.rows, command_of(plan, data, config)))
     if report.failures:
         raise typer.Exit(1)
 
 
-def command_of(
-    data: Path,
-    sets: list[str] | None,
-    models: list[str] | None,
-    config: Path | None,
-    seed: int,
-) -> str:
+def command_of(plan: Plan, data: Path, config: Path | None) -> str:
     """The line that measures the same again."""
-    words = ["dapei bench models --data", data.name, "--seed", str(seed)]
-    for option, names in (("--sets", sets), ("--models", models)):
-        words += [option, *names] if names else []
-    return " ".join([*words, *(["--config", config.name] if config else [])])
+    words = ["dapei bench models --data", data.name, "--seed", str(plan.seed)]
+    words += ["--people", str(plan.people)]
+    words += [] if plan.has_folds else ["--no-folds"]
+    words += [] if config is None else ["--config", config.name]
+    names = [folder.name for folder in plan.folders if protocol_of(folder)]
+    return " ".join([*words, "--sets", *names, "--models", *plan.models])
 
 
 def _folders(data: Path, sets: list[str] | None) -> list[Path]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from recsys.metrics import (
     reciprocal_rank,
 )
 from recsys.models.base import Model, Ranking, Scores
-from training.bench_trial import Trial
+from training.bench_trial import Trial, some
 
 
 class NoOpinion(RecsysError):
@@ -86,10 +87,20 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answered:
-    """The lists of a model for everybody asked in one trial, by form."""
+    """The lists of a model in one trial.
+
+    Attributes
+    ----------
+    dense
+        Shape (n asked,). Of everybody.
+    served
+        Of some people, those at `places`.
+    """
 
     trial: Trial
-    lists: dict[str, Lists]
+    dense: Lists
+    served: Lists
+    places: Ints
 
 
 def measure(trial: Trial, name: str, model: Model) -> list[Figure]:
@@ -97,8 +108,15 @@ def measure(trial: Trial, name: str, model: Model) -> list[Figure]:
     return measure_all([trial], name, lambda _: model)[0]
 
 
-def measure_all(trials: Iterable[Trial], name: str, factory: Factory) -> tuple[list[Figure], Times]:
+def measure_all(
+    trials: Iterable[Trial], name: str, factory: Factory, *, people: int = 0, seed: int = 0
+) -> tuple[list[Figure], Times]:
     """The figures of all trials; of those that share their rows the model learns once.
+
+    Parameters
+    ----------
+    people
+        In each trial served lists are made for so many people at most, any as likely; 0: all.
 
     Raises
     ------
@@ -110,8 +128,9 @@ def measure_all(trials: Iterable[Trial], name: str, factory: Factory) -> tuple[l
     for trial, model, spent in _fitted(trials, factory):
         if not answered and not _has_opinion(trial, model):
             raise NoOpinion(f"{name} gave no score to any of the first {PROBED} people")
-        lists, dense_s, list_ms = lists_of(trial, model)
-        answered.append(Answered(trial=trial, lists=lists))
+        places = some(np.arange(len(trial.known)), people or len(trial.known), seed)
+        found, dense_s, list_ms = answers(trial, model, places)
+        answered.append(found)
         fit_s, cpu_s = spent
         times.append(Times(fit_s=fit_s, fit_cpu_s=cpu_s, dense_s=dense_s, list_ms=list_ms))
     return figures(name, answered), Times(
@@ -142,14 +161,15 @@ def _has_opinion(trial: Trial, model: Model) -> bool:
     return bool((~np.isnan(model.score(probed)[:, allowed])).any())
 
 
-def lists_of(trial: Trial, model: Model) -> tuple[dict[str, Lists], float, float]:
-    """Everybody's lists in both forms, seconds for the dense ones, milliseconds a served one."""
+def answers(trial: Trial, model: Model, places: Ints) -> tuple[Answered, float, float]:
+    """Lists in both forms, seconds for the dense ones, milliseconds that a served one took."""
     started = time.perf_counter()
     dense = dense_lists(trial, model)
     scored = time.perf_counter()
-    served = served_lists(trial, model)
+    served = served_lists(trial, model, places)
     list_ms = 1_000 * (time.perf_counter() - scored) / max(1, len(served))
-    return {DENSE: dense, SERVED: served}, scored - started, list_ms
+    found = Answered(trial=trial, dense=dense, served=served, places=places)
+    return found, scored - started, list_ms
 
 
 def dense_lists(trial: Trial, model: Model) -> Lists:
@@ -166,10 +186,16 @@ def dense_lists(trial: Trial, model: Model) -> Lists:
     return lists
 
 
-def served_lists(trial: Trial, model: Model) -> Lists:
-    """Each person's list as a request gets it; more is asked for, as some is left out after."""
+def served_lists(trial: Trial, model: Model, places: Ints | None = None) -> Lists:
+    """Lists as a request gets them; more is asked for, as some is left out after.
+
+    Parameters
+    ----------
+    places
+        Of the people wanted; None: of everybody.
+    """
     lists = []
-    for place in range(len(trial.known)):
+    for place in (np.arange(len(trial.known)) if places is None else places).tolist():
         row, excluded = trial.known[place], trial.excluded[place]
         if trial.among is not None:
             own = trial.among[place]
@@ -207,17 +233,55 @@ def figures(name: str, answered: list[Answered]) -> list[Figure]:
     for _, same in groupby(sorted(answered, key=_part), key=_part):
         parts = list(same)
         trial = parts[0].trial
-        for form in parts[0].lists:
-            for metric in trial.metrics:
-                sums = np.concatenate([_sums(one, form, metric) for one in parts])
-                counts = np.concatenate([_counts(one.trial) for one in parts])
-                for group, mask in _groups(trial, len(sums)):
-                    estimate = Estimate.of_ratio(sums[mask], counts[mask])
-                    words = f"{metric} {trial.part} {group}".split()
-                    found.append(
-                        Figure(model=name, form=form, metric=" ".join(words), estimate=estimate)
-                    )
+        for metric in trial.metrics:
+            values = Values.of(parts, metric)
+            for group, mask in _groups(trial, len(values.dense)):
+                words = " ".join(f"{metric} {trial.part} {group}".split())
+                for form, sums in ((DENSE, values.dense), (SERVED, values.served(mask))):
+                    estimate = Estimate.of_ratio(sums[mask], values.counts[mask])
+                    found.append(Figure(model=name, form=form, metric=words, estimate=estimate))
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """One metric for everybody asked in some trials.
+
+    Attributes
+    ----------
+    dense, counts
+        Shape (n asked,). The sum over a person's targets, and how many of them count.
+    lost
+        Shape (n asked,). How much smaller the sum is for the served list; 0 for who got none.
+    has_served
+        Shape (n asked,). Who got one.
+    """
+
+    dense: NDArray[np.float64]
+    counts: Ints
+    lost: NDArray[np.float64]
+    has_served: Mask
+
+    @classmethod
+    def of(cls, parts: list[Answered], metric: str) -> Self:
+        """From the lists of some trials, one behind the other."""
+        found = []
+        for one in parts:
+            trial, everybody = one.trial, np.arange(len(one.dense))
+            dense, lost = _sums(trial, one.dense, everybody, metric), np.zeros(len(one.dense))
+            lost[one.places] = dense[one.places] - _sums(trial, one.served, one.places, metric)
+            found.append((dense, _counts(trial), lost, np.isin(everybody, one.places)))
+        return cls(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def served(self, group: Mask) -> NDArray[np.float64]:
+        """Shape (n asked,). Values whose mean over a group is what served lists would have.
+
+        It is the mean of the dense lists less what was lost by those people of the group who were
+        served (the difference estimator of Cochran 1977, section 7.2): the same for everybody
+        served, and closer than the served alone where they are few.
+        """
+        n_served = max(1, int((self.has_served & group).sum()))
+        return self.dense - self.lost * (int(group.sum()) / n_served)
 
 
 def _part(answered: Answered) -> str:
@@ -240,11 +304,11 @@ def _counts(trial: Trial) -> Ints:
     return np.array([len(one) if trial.is_per_pair else 1 for one in trial.targets])
 
 
-def _sums(answered: Answered, form: str, metric: str) -> NDArray[np.float64]:
-    """Shape (n asked,). Each person's value, or the sum of it over their targets."""
+def _sums(trial: Trial, lists: Lists, places: Ints, metric: str) -> NDArray[np.float64]:
+    """Shape (n lists,). The value of each list, or the sum of it over the person's targets."""
     word, _, length = metric.partition("@")
-    of, k, trial = METRICS[word], int(length), answered.trial
-    pairs = zip(answered.lists[form], trial.targets, strict=True)
+    of, k = METRICS[word], int(length)
+    pairs = [(one, trial.targets[place]) for one, place in zip(lists, places.tolist(), strict=True)]
     if not trial.is_per_pair:
         return np.array([of(judge(one, wanted), k) for one, wanted in pairs])
     return np.array([sum(of(one, k) for one in _each(*pair)) for pair in pairs])

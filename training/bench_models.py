@@ -23,7 +23,7 @@ Answer = dict[str, Any]
 ROOMS = Path(__file__).parents[1]
 PUBLISHED = Path(__file__).with_name("published.toml")
 # What makes two runs the same run.
-SAME = ("set", "asked", "seed", "parameters", "version")
+SAME = ("set", "asked", "seed", "people", "folds", "parameters", "version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Plan:
         Of the sets; those without a protocol are told and left out.
     parameters
         By model: what differs from its defaults.
+    people, has_folds
+        As `Ask` has them.
     limit_s
         After so many seconds a model on a set is given up.
     """
@@ -44,6 +46,8 @@ class Plan:
     models: list[str]
     parameters: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     seed: int = 1
+    people: int = 0
+    has_folds: bool = True
     limit_s: float = 3_600.0
 
     def asks(self, folder: Path) -> list[Ask]:
@@ -54,6 +58,8 @@ class Plan:
                 model=name,
                 parameters=self._of(name),
                 seed=self.seed,
+                people=self.people,
+                has_folds=self.has_folds,
             )
             for name in self.models
             if name != RANKER or protocol_of(folder) == "sv"
@@ -185,6 +191,8 @@ def _identity(ask: Ask) -> Row:
         "set": Path(ask.folder).name,
         "asked": ask.model,
         "seed": ask.seed,
+        "people": ask.people,
+        "folds": ask.has_folds,
         "parameters": ask.parameters,
         "version": version(Path(ask.folder)),
     }

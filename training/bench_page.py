@@ -30,13 +30,23 @@ def page(rows: list[Row], command: str) -> str:
         "",
         f"Made by `{command}` on {machine()}, commit {commit()}, seed "
         f"{', '.join(map(str, seeds))}. Dense: every item scored; served: lists made as for a "
-        "request; ± is half of the 95 % interval over persons. Seconds are of learning, memory is "
+        f"request{_drawn(rows)}; ± is half of the 95 % interval over persons. Seconds are of learning, memory is "
         "the peak of the whole process, data included. Hyperparameters are as shipped"
         f"{_otherwise(rows)}.",
     ]
     for name in sets:
         lines += _set_lines(name, [row for row in rows if row["set"] == name])
     return "\n".join(lines) + "\n"
+
+
+def _drawn(rows: list[Row]) -> str:
+    most = max((row["people"] for row in rows), default=0)
+    if not most:
+        return ""
+    return (
+        f", for {most:,} people drawn where a set has more, and what these lose taken from the "
+        "dense figure of all"
+    )
 
 
 def _otherwise(rows: list[Row]) -> str:

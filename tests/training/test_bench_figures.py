@@ -20,7 +20,6 @@ from training.bench_figures import (
     SERVED,
     NoOpinion,
     dense_lists,
-    lists_of,
     measure,
     measure_all,
     served_lists,
@@ -97,9 +96,9 @@ def test_next_items_by_hand(tmp_path):
 
 def test_only_what_a_person_owns_is_ranked_for_them(tmp_path):
     _, again = trials_of("retail_x", tmp_path)
-    lists, _, _ = lists_of(again, Popularity().fit(again.train, again.catalog))
-    for form in (DENSE, SERVED):
-        (mine,) = lists[form]
+    model = Popularity().fit(again.train, again.catalog)
+    for lists in (dense_lists(again, model), served_lists(again, model)):
+        (mine,) = lists
         assert len(mine) == 10
         assert set(mine.tolist()) < set(again.among[0].tolist())
         assert mine[0] == 3
@@ -227,3 +226,39 @@ def test_a_blend_takes_hyperparameters_by_member(tmp_path):
     als = blending.makers["als"]()
     assert (als.factors, als.seed) == (5, 7)
     assert {"dapei", "all_blended"} < set(contenders())
+
+
+class Worse(ItemKNN):
+    """Serves the second best first."""
+
+    def candidates(self, row, k, within):
+        best = ItemKNN.candidates(self, row, k, within)
+        return Ranking(best.items[1:], best.scores[1:])
+
+
+def test_served_figures_of_some_people_are_on_average_those_of_all(tmp_path):
+    (trial,) = trials(random_set(tmp_path / "cf_r", np.random.default_rng(0)))
+
+    def found(people, seed):
+        figures, _ = measure_all([trial], "worse", lambda _: Worse(), people=people, seed=seed)
+        return {one.form: one.estimate for one in figures if one.metric == "NDCG@20"}
+
+    everybody, some = found(0, 0), [found(30, seed) for seed in range(20)]
+    dense, served = everybody[DENSE].mean, everybody[SERVED].mean
+    assert served < dense
+    assert all(one[DENSE] == everybody[DENSE] for one in some)
+    drawn = [one[SERVED].mean for one in some]
+    # Of twenty draws of half the people the mean is off by a small part of what is lost.
+    assert np.mean(drawn) == pytest.approx(served, abs=(dense - served) / 4)
+    assert np.std(drawn) > 0
+
+
+def test_served_figures_of_everybody_are_the_mean_of_their_lists(tmp_path):
+    (trial,) = trials(random_set(tmp_path / "cf_r", np.random.default_rng(0)))
+    model = Worse().fit(trial.train, trial.catalog)
+    lists = served_lists(trial, model)
+    by_hand = np.mean(
+        [np.isin(wanted, one).mean() for one, wanted in zip(lists, trial.targets, strict=True)]
+    )
+    found = {(one.metric, one.form): one.estimate for one in measure(trial, "worse", Worse())}
+    assert found["Recall@20", SERVED].mean == pytest.approx(by_hand)

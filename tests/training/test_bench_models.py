@@ -59,8 +59,8 @@ def test_a_set_of_any_name_gives_a_row_a_figure(folder):
     rows = run(plan(folder, "popularity"), asked=Answering()).rows
     assert [(row["form"], row["metric"]) for row in rows] == [
         ("dense", "Recall@20"),
-        ("dense", "NDCG@20"),
         ("served", "Recall@20"),
+        ("dense", "NDCG@20"),
         ("served", "NDCG@20"),
     ]
     assert all(row.keys() >= KEYS for row in rows)
@@ -141,7 +141,15 @@ def test_finished_rows_are_not_run_again(folder, tmp_path):
     assert orjson.loads(file.read_bytes()) == again
 
 
-@pytest.mark.parametrize("other", [{"seed": 2}, {"parameters": {"popularity": {"n_listed": 9}}}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 2},
+        {"people": 2},
+        {"has_folds": False},
+        {"parameters": {"popularity": {"n_listed": 9}}},
+    ],
+)
 def test_rows_of_another_run_are_run_again(folder, tmp_path, other):
     file, asked = tmp_path / "rows.json", Answering()
     run(plan(folder, "popularity"), file, asked=asked)

@@ -4,7 +4,7 @@ from training.bench_page import commit, machine, page
 
 
 def row(metric="Recall@20", model="als", form="dense", value=0.5, **more):
-    said = {"set": "cf_x", "model": model, "seed": 1, "parameters": {}, "form": form}
+    said = {"set": "cf_x", "model": model, "seed": 1, "people": 0, "parameters": {}, "form": form}
     said |= {"metric": metric, "value": value, "low": 0.4, "high": 0.6, "n": 3, "seconds": 1.25}
     said |= {"published": None, "published_by": None, "list_ms": 0.5, "peak_mb": 1_234}
     return said | {"failed": None} | more
@@ -57,3 +57,8 @@ def test_who_orders_impressions_has_a_table_apart():
     told = lines(*both(), row(metric="GAUC like", model="ranker"))
     assert sum(line.startswith("| model") for line in told) == 2
     assert told[-1] == "| ranker | 0.5000 ± 0.1000 |  | 1.2 | 0.50 | 1,234 |"
+
+
+def test_the_page_says_for_how_many_lists_were_made():
+    assert "request; ±" in lines(*both())[2]
+    assert "request, for 4,000 people drawn where a set has more" in lines(*both(people=4_000))[2]
