@@ -30,8 +30,9 @@ def page(rows: list[Row], command: str) -> str:
         "",
         f"Made by `{command}` on {machine()}, commit {commit()}, seed "
         f"{', '.join(map(str, seeds))}. Dense: every item scored; served: lists made as for a "
-        f"request{_drawn(rows)}; ± is half of the 95 % interval over persons. Seconds are of learning, memory is "
-        "the peak of the whole process, data included. Hyperparameters are as shipped"
+        f"request{_drawn(rows)}; ± is half of the 95 % interval over persons. "
+        "Seconds are of learning, memory is the peak of the whole process, data included. "
+        "Hyperparameters are as shipped"
         f"{_otherwise(rows)}.",
     ]
     for name in sets:
