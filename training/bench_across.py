@@ -144,6 +144,11 @@ def _domains(folder: Path, n_shared: int) -> tuple[list[Domain], int, int]:
         frames = [read(tables(folder)[f"{stem}_{part}"], "person", "item") for part in there]
         people, persons = coded(*(frame["person"] for frame in frames))
         items, places = coded(*(frame["item"] for frame in frames))
+        if not people.dtype.is_integer():
+            raise BrokenSet(
+                f"{folder.name}: {stem} has users like {people[0]!r}; allowed: whole numbers, for "
+                "who is shared is said by a number"
+            )
         raw = people.to_numpy()
         own = np.where(raw < n_shared, raw, n_persons + np.arange(len(raw)))
         parts = {

@@ -13,7 +13,15 @@ from recsys.histories import Histories
 from recsys.ids import Ints
 from recsys.interactions import Rows
 from training.bench_pairs import Pairs
-from training.bench_tables import COLUMNS, NothingToAsk, coded, millis_of, read, tables
+from training.bench_tables import (
+    BrokenSet,
+    NothingToAsk,
+    coded,
+    millis_of,
+    read,
+    tables,
+    with_columns,
+)
 from training.bench_trial import (
     Log,
     Setting,
@@ -33,10 +41,13 @@ OWN_K = 10
 
 def nbr(folder: Path) -> list[Trial]:
     """`nbr_`: baskets in order; the last one of each person is to be found, nothing is left out."""
-    path = next(iter(tables(folder).values()), None)
-    if path is None:
-        raise NothingToAsk(f"{folder.name} has no table; allowed: baskets with person and item")
-    frame = read(path, "person", "item", "basket", maybe=("is_future",))
+    found = with_columns(folder, "person", "item", "basket")
+    if not found:
+        raise BrokenSet(
+            f"{folder.name} has no baskets, got {', '.join(tables(folder)) or 'no table'}; "
+            "allowed: a table with columns for person, basket and item"
+        )
+    frame = read(found[0], "person", "item", "basket", maybe=("is_future",))
     frame = frame.sort("person", "basket", maintain_order=True)
     _, (persons,) = coded(frame["person"])
     ids, (items,) = coded(frame["item"])
@@ -103,20 +114,13 @@ def _with_items(folder: Path) -> list[Path]:
     NothingToAsk
         None does.
     """
-    there = tables(folder)
-    columns = {path: _columns(path) for path in there.values()}
-    found = [path for path, names in columns.items() if names & set(COLUMNS["item"])]
+    found = with_columns(folder, "item")
     if not found:
+        there = ", ".join(tables(folder)) or "any table"
         raise NothingToAsk(
-            f"{folder.name} has no items in {', '.join(there) or 'any table'}: what will be bought "
-            "cannot be asked there"
+            f"{folder.name} has no items in {there}: what will be bought cannot be asked there"
         )
     return found
-
-
-def _columns(path: Path) -> set[str]:
-    scan = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_csv(path)
-    return {name.lower() for name in scan.collect_schema().names()}
 
 
 def _named(ids: pl.Series, frame: pl.DataFrame) -> Catalog:

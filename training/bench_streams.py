@@ -58,7 +58,7 @@ def sv(folder: Path) -> list[Trial]:
 
 def has_log(folder: Path) -> bool:
     """Whether there is a table of what was shown and what came of it."""
-    return any(stem.startswith("log_") for stem in tables(folder))
+    return any(f"{stem}_".startswith("log_") for stem in tables(folder))
 
 
 def _streams(folder: Path) -> tuple[pl.Series, pl.Series, pl.DataFrame, pl.DataFrame]:

@@ -65,6 +65,8 @@ def matching(folder: Path, word: str) -> list[Path]:
     """
     there = tables(folder)
     found = [path for stem, path in there.items() if re.search(rf"(^|_){word}s?(_|$)", stem)]
+    # Of train and train_items the one that is called by the word alone is meant.
+    found.sort(key=lambda path: len(path.stem))
     if not found:
         names = ", ".join(there) or "no table at all"
         raise BrokenSet(
@@ -90,10 +92,9 @@ def read(path: Path, *wanted: str, maybe: Sequence[str] = ()) -> pl.DataFrame:
         A wanted column is missing.
     """
     frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
-    by_lower = {name.lower(): name for name in frame.columns}
     chosen = {}
     for word in (*wanted, *maybe):
-        named = next((by_lower[name] for name in COLUMNS[word] if name in by_lower), None)
+        named = _named(frame.columns, word)
         if named is not None:
             chosen[word] = named
         elif word in wanted:
@@ -105,6 +106,24 @@ def read(path: Path, *wanted: str, maybe: Sequence[str] = ()) -> pl.DataFrame:
     return frame.drop_nulls(wanted).with_columns(
         pl.col(word).cast(_id_type(frame.schema[word])) for word in IDS if word in chosen
     )
+
+
+def _named(columns: Sequence[str], word: str) -> str | None:
+    """The column for a word, however its name is written: user_id, userId, UserID."""
+    plain = {name.lower().replace("_", ""): name for name in columns}
+    names = [name.replace("_", "") for name in COLUMNS[word]]
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def with_columns(folder: Path, *words: str) -> list[Path]:
+    """The tables that have a column for each of some words."""
+    found = []
+    for path in tables(folder).values():
+        scan = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_csv(path)
+        columns = scan.collect_schema().names()
+        if all(_named(columns, word) is not None for word in words):
+            found.append(path)
+    return found
 
 
 def _id_type(dtype: pl.DataType) -> type[pl.DataType]:

@@ -368,3 +368,29 @@ def test_ids_may_be_texts_and_tables_csv(tmp_path):
     (folder / "test.csv").write_text("user_id,item_id\nann,y\n")
     (trial,) = trials(folder)
     assert (asked(trial), trial.excluded[0].tolist()) == ([[1]], [0])
+
+
+def test_columns_may_be_written_in_any_way(tmp_path):
+    train = {"UserID": [1, 2], "itemId": [5, 6], "rating": [3.0, 4.0]}
+    folder = written(tmp_path / "cf_v", train=train, test=pairs((1, 6)), train_items={"x": [1]})
+    (trial,) = trials(folder)
+    assert asked(trial) == [[1]]
+
+
+def test_baskets_are_found_by_their_columns(tmp_path):
+    rows = {"user_id": [1, 1], "order_id": [0, 1], "product_id": [5, 6]}
+    (trial,) = trials(written(tmp_path / "nbr_z", aisles={"aisle": [1]}, orders=rows))
+    assert asked(trial) == [[1]]
+
+
+def test_a_set_without_baskets_is_broken(tmp_path):
+    with pytest.raises(BrokenSet, match="has no baskets, got aisles; allowed: a table with"):
+        trials(written(tmp_path / "nbr_w", aisles={"aisle": [1]}))
+
+
+def test_people_of_two_domains_have_numbers(tmp_path):
+    folder = xd_set(tmp_path / "xd_z")
+    for path in folder.glob("*.parquet"):
+        pl.read_parquet(path).cast({"user": pl.String}).write_parquet(path)
+    with pytest.raises(BrokenSet, match="has users like '0'; allowed: whole numbers"):
+        trials(folder)
