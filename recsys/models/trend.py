@@ -108,7 +108,8 @@ class TasteTrend:
     half_life_days
         As in `Trend`.
     prior
-        Recent weight, in persons who like one item, at which the word of a taste is believed half.
+        Recent weight, in persons who like one item, at which the word of a taste is believed half;
+        a taste of less has no trend.
     n_listed
         How many items of each kind are kept for each taste.
 
@@ -221,8 +222,13 @@ def drawn(lately: NDArray[Any], usual: NDArray[Any], prior: float) -> Scores:
 
 
 def _drawn_each(lately: Sparse, everybody: Scores, prior: float) -> Sparse:
-    """For each topic its recent shares drawn towards everybody's; only of what it lately liked."""
-    total = np.asarray(lately.sum(axis=1), dtype=np.float64) + prior
+    """For each topic its recent shares drawn towards everybody's; only of what it lately liked.
+
+    A topic of less recent weight than the prior has none: ranks do not show how little it was.
+    """
+    total = np.asarray(lately.sum(axis=1), dtype=np.float64)
     drawn_to = lately.copy()
     drawn_to.data = lately.data + prior * everybody[lately.indices]
-    return csr_array(diags_array(1 / np.maximum(total, 1e-12)) @ drawn_to)
+    return csr_array(
+        diags_array(np.where(total < prior, 0, 1 / (total + max(prior, 1e-12)))) @ drawn_to
+    )

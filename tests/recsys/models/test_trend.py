@@ -132,13 +132,21 @@ def test_who_has_two_tastes_gets_both_by_their_shares():
     assert found.index(1) < found.index(11)
 
 
-def test_a_small_taste_is_drawn_towards_everybody():
-    """One of its two people looked at 2, everybody else's fresh 3 is known to it as well."""
-    few = [[(0, 1.0), (2, 1.0), (13, 1.0)], [(0, 1.0), (13, 1.0)]]
-    many = [[(13, 1.0), (14, 1.0)]] * 60
-    model = TasteTrend(prior=30.0).fit(rows_of(*few, *many), CATALOG)
-    scores = model.score_of(row([5]), np.array([13, 2]))
-    assert scores[0] > 5 * scores[1]
+@pytest.mark.parametrize(("prior", "n_found"), [(30.0, 0), (3.0, 1)])
+def test_a_few_events_are_no_trend_of_a_taste(prior, n_found):
+    people = [[(1, 0.1)]] * 5 + [[(11, 0.1)]] * 60
+    model = TasteTrend(prior=prior).fit(rows_of(*people), CATALOG)
+    assert len(model.candidates(row([5]), 9, PRODUCT).items) == n_found
+    assert len(model.candidates(row([15]), 9, PRODUCT).items) == 1
+
+
+def test_a_taste_is_drawn_towards_everybody():
+    """Of two things that a taste likes alike, what everybody likes is before the other."""
+    few = [[(0, 0.1), (1, 0.1), (2, 0.1)]] * 20
+    people = few + [[(10, 0.1), (2, 0.1)]] * 60
+    model = TasteTrend().fit(rows_of(*people), CATALOG)
+    scores = model.score_of(row([5]), np.array([2, 1]))
+    assert scores[0] > 1.5 * scores[1]
 
 
 def test_a_stranger_has_no_taste():
