@@ -14,6 +14,8 @@ from recsys.ids import Mask, Texts
 Floats = NDArray[np.float64]
 # A deeper tree would be padded to more leaves than it has.
 MAX_DEPTH = 6
+# So many candidates at a time, so that what is worked with stays in the cache of a core.
+BLOCK = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,22 +55,32 @@ class Trees:
         table
             Shape (n, n features). NaN goes where each node sends what is not known.
         """
-        n, n_columns = table.shape
+        column = np.where(self.is_left_if_missing, self.column, self.column + table.shape[1])
+        blocks = [table[at : at + BLOCK] for at in range(0, len(table), BLOCK)]
+        return np.concatenate([np.empty(0), *(self._block(one, column) for one in blocks)])
+
+    def _block(self, table: Values, column: NDArray[np.int32]) -> Floats:
+        """The scores of a few candidates, all trees a level at a time."""
+        n, n_trees = len(table), len(column)
+        by_column = np.ascontiguousarray(table.T)
+        missing = np.isnan(by_column)
         # Both ends of the line for what is not known: −∞ goes left of any threshold, ∞ right.
-        missing = np.isnan(table)
-        both = np.concatenate(
-            [np.where(missing, -np.inf, table), np.where(missing, np.inf, table)], axis=1
-        ).astype(np.float32, copy=False)
-        column = np.where(self.is_left_if_missing, self.column, self.column + n_columns)
-        at = np.zeros((n, len(column)), dtype=np.int64)
-        first = np.arange(len(column)) * column.shape[1]
-        start = (np.arange(n) * 2 * n_columns)[:, None]
+        both = np.concatenate([by_column, by_column])
+        both[: len(by_column)][missing] = -np.inf
+        both[len(by_column) :][missing] = np.inf
+        candidates = np.arange(n)
+        first = (np.arange(n_trees) * column.shape[1])[:, None]
+        starts = column.ravel().astype(np.int64) * n
+        at = np.zeros((n_trees, n), dtype=np.int64)
         for level in range(self.depth):
             node = at + (first + (2**level - 1))
-            asked = both.take(start + column.take(node))
-            at = 2 * at + (asked > self.threshold.take(node))
-        leaves = self.leaf.take(at + np.arange(len(column)) * self.leaf.shape[1])
-        return np.asarray(leaves.sum(axis=1))
+            asked = starts.take(node)
+            asked += candidates
+            is_right = both.take(asked) > self.threshold.take(node)
+            at += at
+            at += is_right
+        at += (np.arange(n_trees) * self.leaf.shape[1])[:, None]
+        return np.asarray(self.leaf.take(at).sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
