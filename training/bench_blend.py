@@ -4,6 +4,7 @@ The validation asks what the trial asks and sees nothing of its answers, so a bl
 learned on purchases, one for the next item of a session on next items.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
@@ -14,7 +15,7 @@ from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Model, Ranking, Scores
 from training.bench_trial import FOLDED, Trial, chosen, some
-from training.blend import MOST_PEOPLE, Held, Makers, blend_for
+from training.blend import MOST_PEOPLE, Held, Makers, blend_for, times
 
 
 @dataclass(slots=True, eq=False)
@@ -51,9 +52,8 @@ class Blending:
         """The weights for a trial, learned when they are first asked for."""
         part = trial.part.removesuffix(FOLDED).strip()
         if part not in self.blends:
-            cut = trial.validation(self.seed)
             self.blends[part] = blend_for(
-                self.makers, held_of(cut, self.seed), cut.catalog, kind=cut.kind, k=cut.k
+                self.makers, helds_of(trial, self.seed), trial.catalog, kind=trial.kind, k=trial.k
             )
         return self.blends[part]
 
@@ -62,6 +62,14 @@ class Blending:
         if self.last is None or self.last[0] is not rows:
             self.last = rows, [make().fit(rows, catalog) for make in self.makers.values()]
         return self.last[1]
+
+
+def helds_of(trial: Trial, seed: int) -> Iterator[Held]:
+    """Validations of a trial: one, or several with other items hidden if few people are asked."""
+    cut = trial.validation(seed)
+    yield held_of(cut, seed)
+    for more in range(1, times(len(cut.known))):
+        yield held_of(trial.validation(seed + more), seed + more)
 
 
 def held_of(cut: Trial, seed: int) -> Held:

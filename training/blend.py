@@ -1,7 +1,8 @@
 """Learning a blend: hold back some of what people did, and find the weights that rank it best."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,15 @@ from recsys.ids import Ints
 from recsys.interactions import Acts, Rows
 from recsys.models.base import Model, Scores
 
-# So many people tell the weights; a fifth of their items is held back.
+# So many people tell the weights at a time; a fifth of their items is held back.
 MOST_PEOPLE, SHARE_HELD, LEAST_ITEMS = 2_000, 0.2, 5
+# Where there are fewer people, other items of theirs are held back again, up to so many times.
+MOST_TIMES = 4
 # Weights move by these shares of the largest, first far, then near.
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)
 LEAST_GAIN = 1e-5
+# What every source says of a place beyond the end of a race.
+NOWHERE = -1e6
 
 Makers = Mapping[str, Callable[[], Model]]
 
@@ -101,12 +106,24 @@ class Races:
         both = Blended(models, Blend(np.ones(len(models), dtype=np.float32)))
         raced = [_raced(both, held, place, kind, k) for place in range(len(held.known))]
         longest = max([k, *(len(gains) for _, gains in raced)])
-        parts = np.full((len(models), len(raced), longest), -1e6, dtype=np.float32)
+        parts = np.full((len(models), len(raced), longest), NOWHERE, dtype=np.float32)
         every = np.zeros((len(raced), longest), dtype=np.float32)
         for place, (told, gains) in enumerate(raced):
             parts[:, place, : len(gains)] = told
             every[place, : len(gains)] = gains
         return cls(parts, every, k)
+
+    @classmethod
+    def together(cls, several: Sequence["Races"]) -> "Races":
+        """The races of several times as one."""
+        longest = max(one.gains.shape[1] for one in several)
+        wider = [((0, 0), (0, 0), (0, longest - one.gains.shape[1])) for one in several]
+        told = [
+            np.pad(one.parts, by, constant_values=NOWHERE)
+            for one, by in zip(several, wider, strict=True)
+        ]
+        gains = [np.pad(one.gains, by[1:]) for one, by in zip(several, wider, strict=True)]
+        return cls(np.concatenate(told, axis=1), np.concatenate(gains), several[0].k)
 
     def gain(self, weights: Scores) -> float:
         """Mean NDCG of the lists that some weights make."""
@@ -167,12 +184,25 @@ def learn_blend(
     -------
     With weights in the order of `makers`; alike for all if nobody has enough items to hold back.
     """
-    return blend_for(makers, held_back(train, seed), catalog, kind=kind, k=k)
+    first = held_back(train, seed)
+    more = (held_back(train, seed + n) for n in range(1, times(len(first.targets))))
+    return blend_for(makers, chain([first], more), catalog, kind=kind, k=k)
 
 
-def blend_for(makers: Makers, held: Held, catalog: Catalog, *, kind: Kind | None, k: int) -> Blend:
-    """The same, for people whose held-back items are given."""
-    if not held.targets:
+def times(n_people: int) -> int:
+    """How often items are held back where so many people have enough of them."""
+    return min(MOST_TIMES, -(-MOST_PEOPLE // max(1, n_people)))
+
+
+def blend_for(
+    makers: Makers, helds: Iterable[Held], catalog: Catalog, *, kind: Kind | None, k: int
+) -> Blend:
+    """The same, for people whose held-back items are given, once or several times."""
+    races = []
+    for held in helds:
+        if held.targets:
+            models = [make().fit(held.train, catalog) for make in makers.values()]
+            races.append(Races.of(models, held, kind, k))
+    if not races:
         return Blend(np.full(len(makers), 1 / len(makers), dtype=np.float32))
-    models = [make().fit(held.train, catalog) for make in makers.values()]
-    return Blend(learned_weights(Races.of(models, held, kind, k)))
+    return Blend(learned_weights(Races.together(races)))
