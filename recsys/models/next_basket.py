@@ -132,17 +132,22 @@ class NextBasket:
             found.data[targets[found.indices] == keys] = 0
             yield from best_of_rows(found, self.n_neighbours, targets)
 
-    def _recent(self, orders: Orders) -> Sparse:
-        """What each person has bought, the later baskets counting more; shape (n, n_items)."""
+    def _recent(self, orders: Orders) -> Rows:
+        """What each person has bought, the later baskets counting more."""
         age = orders.counts()[orders.persons] - 1 - orders.steps()
-        weights = (self.persistence**age).astype(np.float32)
-        shape = (orders.n_persons, len(orders))
-        whose = csr_array((weights, (orders.persons, np.arange(len(orders)))), shape=shape)
-        recent = csr_array(whose @ _share(orders))
-        totals = np.asarray(recent.sum(axis=1), dtype=np.float32)
+        weights = self.persistence**age / np.sqrt(np.diff(orders.offsets))
+        baskets = orders.baskets()
+        width = max(1, orders.n_items)
+        cells = orders.persons[baskets] * width + orders.items
+        distinct, where = np.unique(cells, return_inverse=True)
+        recent = np.bincount(where, weights=weights[baskets], minlength=len(distinct))
+        persons, items = np.divmod(distinct, width)
+        totals = np.bincount(persons, weights=recent, minlength=orders.n_persons)
         # Twice as much behind a follower makes it surer, but not twice as likely.
-        scale = self.others / np.sqrt(np.where(totals > 0, totals, 1))
-        return csr_array(diags_array(scale.astype(np.float32)) @ recent)
+        scaled = self.others * recent / np.sqrt(totals[persons])
+        ends = np.cumsum(np.bincount(persons, minlength=orders.n_persons))
+        offsets = np.concatenate([[0], ends]).astype(np.int64)
+        return Rows(offsets, items.astype(np.int32), scaled.astype(np.float32), orders.n_items)
 
     def _own(self, rows: Rows, orders: Orders) -> tuple[Shelf, Scores]:
         shelf = self.rhythm_.shelf(orders, rows.acts.at_ms if rows.acts else 0)
@@ -159,7 +164,7 @@ class NextBasket:
         lists = self.followers_.products.csr(rows.n_items) + self.followers_.videos.csr(
             rows.n_items
         )
-        return opinions(csr_array(own + self._recent(orders) @ lists), rows)
+        return opinions(csr_array(own + self._recent(orders).csr() @ lists), rows)
 
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The best of the own items and of what follows the latest."""
@@ -203,10 +208,7 @@ class NextBasket:
             return nothing.items, nothing.scores, Row(nothing.items, nothing.scores)
         orders = self._orders(rows)
         shelf, chances = self._own(rows, orders)
-        recent = self._recent(orders)
-        recent.sort_indices()
-        weighed = Row(recent.indices.astype(np.int32), recent.data).strongest(MAX_KEYS)
-        return shelf.items, chances, weighed
+        return shelf.items, chances, self._recent(orders)[0].strongest(MAX_KEYS)
 
     def _scored(self, row: Row) -> tuple[Idxs, Scores]:
         """Every item with an opinion, ascending, and its score."""
