@@ -7,6 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from data.home import Home
 from data.mapping import held_out
@@ -16,7 +17,7 @@ from recsys.comparison import VERDICT_RULE, Verdict
 from recsys.errors import BundleError
 from recsys.evaluation import Answers, Question
 from recsys.events import EventType
-from recsys.pointer import bundle_ids
+from recsys.pointer import bundle_ids, pointed
 from recsys.recommend import MAX_K
 from recsys.scenes import SCENES
 from recsys.signing import VerifyKey
@@ -35,9 +36,12 @@ from training.fit import Progress
 from training.page import page
 from training.report import split_line, tables, verdict_line
 from training.shop import load
+from training.skew import skew as skew_of
 from training.terminal import REFUSED, ConfigOption, HomeOption, bars, configured, stoppable
 
 app = typer.Typer(no_args_is_help=True)
+# Features that differ are shown up to so many, the most frequent first.
+MAX_SHOWN = 20
 
 TestOption = Annotated[
     tuple[Path, Path] | None,
@@ -83,6 +87,17 @@ AblateOption = Annotated[
     bool,
     typer.Option("--ablate", help="Each pipeline without each of its sources, and each alone."),
 ]
+FailOption = Annotated[
+    bool, typer.Option("--fail-if-worse", help="Exit code 3 if any verdict is worse.")
+]
+SkewOption = Annotated[
+    bool,
+    typer.Option(
+        "--skew",
+        help="Instead: features kept with served lists of the bundle in use, or of --bundle, "
+        "against the same made anew; which share of them differs, and where.",
+    ),
+]
 ReportOption = Annotated[
     Path | None, typer.Option(dir_okay=False, help="A page with tables and plots goes here.")
 ]
@@ -107,13 +122,15 @@ def evaluate(
     people: Annotated[int, typer.Option(min=0, help="At most so many a question; 0: all.")] = 2_000,
     new_only: NewOnlyOption = True,
     per_pair: PerPairOption = False,
-    fail_if_worse: Annotated[
-        bool, typer.Option("--fail-if-worse", help="Exit code 3 if any verdict is worse.")
-    ] = False,
+    fail_if_worse: FailOption = False,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Figures go here, too.")] = None,
     report: ReportOption = None,
+    skew: SkewOption = False,
 ) -> None:
     """Tables on stdout; the help above says of what."""
+    if skew:
+        show_skew(Home(home), bundle, json)
+        return
     asked = questions(
         scene or scenes_asked(has_times=test is None),
         [kinds_of(one) for one in kinds] if kinds else ALL_KINDS,
@@ -129,10 +146,7 @@ def evaluate(
         plan = Plan(is_ablated=ablate, has_losses=report is not None)
         found = evaluation_of(wish, asked, plan, progress)
     show(found)
-    if json is not None:
-        json.write_bytes(orjson.dumps(found.plain(), option=orjson.OPT_INDENT_2))
-    if report is not None:
-        report.write_text(page(found), encoding="utf-8")
+    keep(found, json, report)
     if fail_if_worse and any(is_worse(answers) for answers in found.answers):
         raise typer.Exit(REFUSED)
 
@@ -201,6 +215,34 @@ def evaluation_of(wish: Wish, asked: list[Question], plan: Plan, progress: Progr
     rows = held_out(*wish.test).select("user_id", "item_id", "type").iter_rows()
     acts = [HeldOut(user_id, item_id, EventType(number)) for user_id, item_id, number in rows]
     return evaluate_on_file(shop, config, asked, acts, plan=plan, progress=progress)
+
+
+def keep(found: Evaluation, json: Path | None, report: Path | None) -> None:
+    """The figures and the page as files, where they are wanted."""
+    if json is not None:
+        json.write_bytes(orjson.dumps(found.plain(), option=orjson.OPT_INDENT_2))
+    if report is not None:
+        report.write_text(page(found), encoding="utf-8")
+
+
+def show_skew(home: Home, bundle: str | None, json: Path | None) -> None:
+    """A table of the features that differ."""
+    public = VerifyKey.load(home.keys)
+    bundle_id = bundle or pointed(home.bundles, public)
+    if bundle_id is None:
+        raise BundleError("no bundle is in use; allowed: `dapei train --publish`, or --bundle")
+    found = skew_of(home, read(home.bundles / bundle_id, public))
+    table = Table("feature", "values that differ", "largest difference")
+    for one in found.features[:MAX_SHOWN]:
+        table.add_row(one.name, f"{one.share:.2%}", f"{one.largest:.4g}")
+    out = Console()
+    out.print(
+        f"{found.n_lists} lists of {bundle_id}: {found.share:.3%} of {found.n_values} values differ"
+    )
+    if found.features:
+        out.print(table)
+    if json is not None:
+        json.write_bytes(orjson.dumps(found.plain(), option=orjson.OPT_INDENT_2))
 
 
 def show(found: Evaluation) -> None:

@@ -1,18 +1,25 @@
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dapei import command_line
+from recsys.errors import BundleError
 from recsys.events import EventType
 from recsys.histories import Histories
 from recsys.ids import IdMap
 from recsys.lookback import looked_at
 from tests.planted import NOW, FixedForAll, event, history_of
 from tests.planted_scorers import CATALOG, POPULAR, answer, ranked
+from tests.training.planted_home import CONFIG, planted_home
+from training.cycle import train
 from training.shop import Shop
 from training.skew import SkewReport, compared
 
+SKEW = ["evaluate", "--skew", "--home"]
 BUNDLE = ranked({"popular": FixedForAll(items=POPULAR)})
 
 
@@ -60,3 +67,18 @@ def test_a_difference_of_rounding_is_none():
     report = SkewReport.of([(then, np.array([[1.0, 101, 5]], np.float32))], ["a", "b", "c"])
     assert [(one.name, one.share) for one in report.features] == [("b", 1.0), ("c", 1.0)]
     assert np.isnan(report.features[1].largest)
+
+
+def test_the_command_tells_the_skew_of_the_bundle_in_use(tmp_path):
+    home = planted_home(tmp_path / "home")
+    train(home, CONFIG, now=NOW, wants_publish=False, is_evaluated=False)
+    unused = CliRunner().invoke(command_line("evaluate"), [*SKEW, str(home.root)])
+    assert isinstance(unused.exception, BundleError)
+    later = NOW + timedelta(hours=1)
+    train(home, CONFIG, now=later, wants_publish=True, is_evaluated=False)
+    told = tmp_path / "skew.json"
+    done = CliRunner().invoke(
+        command_line("evaluate"), [*SKEW, str(home.root), "--json", str(told)]
+    )
+    assert "0 lists of 2026" in done.output
+    assert json.loads(told.read_text())["share"] == 0
