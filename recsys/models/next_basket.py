@@ -70,7 +70,7 @@ class NextBasket:
         Shape (1,). Whether nobody ordered, and what a person likes counts as one basket.
     """
 
-    n_neighbours: int = 200
+    n_neighbours: int = 100
     horizon_days: float = 0.0
     persistence: float = 0.8
     together: float = 0.3
