@@ -138,6 +138,8 @@ def _check_evidence(evidence: Evidence, catalog: Catalog, name: str) -> None:
     shapes = {
         "kind": (n_items,),
         "behaviours.seconds": (n_items,),
+        "n_latest": (1,),
+        "usual": (n_items,),
         "rates": (len(codes), n_items),
         "columns": (n_items, len(EVIDENCE_COLUMNS)),
         "scales": (len(codes) + len(EXTRA),),

@@ -19,6 +19,8 @@ from recsys.models.lists import Sparse, best_of_rows
 MAX_BLOCK_ENTRIES = 16_000_000
 # Below this share of the largest, an entry of a filter is rounding.
 ROUNDING = 1e-4
+# So alike any two persons are held to be, whatever they did: what everybody likes is learned once.
+ALIKE = 0.1
 
 Doubles = NDArray[np.float64]
 
@@ -123,7 +125,9 @@ def _mirrored(lower: NDArray[np.float32]) -> NDArray[np.float32]:
     return lower
 
 
-def filter_between(done: Sparse, aimed: Sparse, ridge: float) -> NDArray[np.float32]:
+def filter_between(
+    done: Sparse, aimed: Sparse, ridge: float
+) -> tuple[Sparse, NDArray[np.float32], NDArray[np.float32]]:
     """The linear filter that predicts other items from each item: ridge regression over persons.
 
     Persons' rows are brought to length 1 on either side, so that the busy do not outvote others.
@@ -135,13 +139,16 @@ def filter_between(done: Sparse, aimed: Sparse, ridge: float) -> NDArray[np.floa
 
     Returns
     -------
-    Shape (n_sources, n_targets).
+    Two factors of the filter, of shape (n_sources, n_persons) and (n_persons, n_targets), as the
+    product may be large; and what everybody is given before anything is known, (n_targets,).
     """
     sources, aims = _unit_rows(done), _unit_rows(aimed)
-    alike = np.asarray((sources @ sources.T).todense(), dtype=np.float64)
+    alike = np.asarray((sources @ sources.T).todense(), dtype=np.float32) + ALIKE
     alike[np.diag_indices_from(alike)] += ridge
-    shared = cho_solve(cho_factor(alike, check_finite=False), np.asarray(aims.todense()))
-    return np.asarray(sources.T @ shared, dtype=np.float32)
+    factor = cho_factor(alike, overwrite_a=True, check_finite=False)
+    shared = cho_solve(factor, np.asarray(aims.todense(), dtype=np.float32), overwrite_b=True)
+    usual = ALIKE * shared.sum(axis=0, dtype=np.float64)
+    return csr_array(sources.T), np.asarray(shared), usual.astype(np.float32)
 
 
 def _unit_rows(matrix: Sparse) -> Sparse:

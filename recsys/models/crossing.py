@@ -1,30 +1,27 @@
 """Several behaviours: what viewing, carting, watching say for buying, each as far as it does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Acts, Row, Rows
-from recsys.models.association import crossing_lists, filter_between, filter_lists, filter_within
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.behaviours import ANYTHING, WORDS, Behaviours, acts_of, code_of, ones
+from recsys.models.behaviours import ANYTHING, WORDS, Behaviours, acts_of, code_of
 from recsys.models.effects import Choices, Doubles, Numbers, learn
-from recsys.models.evidence import EXTRA, N_LATEST, Evidence, features_of, names, prior
+from recsys.models.evidence import EXTRA, Evidence, features_of, names, prior
+from recsys.models.gathering import Gathering
 from recsys.models.heldout import HeldOut, held_out
-from recsys.models.lists import ListsByKind, ScoredLists, Sparse, has_liked
+from recsys.models.lists import has_liked
 
 # Of the items nobody chose so many with the most evidence stand for themselves, and so many others
 # for all the rest.
 N_LIKELY = N_OTHERS = 100
 # Persons whose signals tell how large a usual one is.
 N_SCALED = 300
-# Persons that a filter from one kind to the other is learned from.
-MAX_BOTH = 8_000
 WITHIN, WITHOUT = 0, 1
 
 
@@ -85,7 +82,7 @@ class Crossing:
     n_neighbours: int = 200
     significance: float = 3.84
     ridge: float = 4.0
-    ridge_between: float = 10.0
+    ridge_between: float = 30.0
     most_filtered: int = 12_000
     n_learners: int = 4_000
     caution: float = 10.0
@@ -100,6 +97,7 @@ class Crossing:
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
         """Learn effects with some of what people did hidden, then items from all of it."""
+        gathering = Gathering(**{f.name: getattr(self, f.name) for f in fields(Gathering)})
         acts = acts_of(interactions, self.seed)
         behaviours = Behaviours.of(acts, catalog.duration_s)
         aims = self._aims(acts, behaviours, catalog)
@@ -107,9 +105,9 @@ class Crossing:
             acts, behaviours, aims, catalog.kind, (self.holdout, self.n_learners, self.seed)
         )
         rest = Acts(acts.histories.keeping(hidden.kept), acts.weights[hidden.kept], acts.at_ms)
-        evidence = self._evidence(rest, behaviours, aims, catalog)
+        evidence = gathering.evidence(rest, behaviours, aims, catalog)
         self._learn_effects(evidence, Rows.of_acts(rest, len(catalog)), hidden, aims)
-        whole = self._evidence(acts, behaviours, aims, catalog)
+        whole = gathering.evidence(acts, behaviours, aims, catalog)
         self.evidence_ = replace(whole, scales=self.evidence_.scales)
         return self
 
@@ -121,70 +119,6 @@ class Crossing:
             kind: code if (behaviours.shown(acts, code) & (kinds == kind)).any() else ANYTHING
             for kind, code in wanted.items()
         }
-
-    def _evidence(
-        self, acts: Acts, behaviours: Behaviours, aims: dict[Kind, int], catalog: Catalog
-    ) -> Evidence:
-        """What acts say of items."""
-        n_items, n = len(catalog), len(behaviours)
-        done = [behaviours.matrix(acts, int(code), n_items) for code in behaviours.codes]
-        aimed = {
-            k: _of_kind(behaviours.matrix(acts, a, n_items), catalog, k) for k, a in aims.items()
-        }
-        every = _total(done, (len(acts.histories), n_items))
-        goal = aimed[Kind.PRODUCT] + aimed[Kind.VIDEO]
-        return Evidence(
-            behaviours=behaviours,
-            kind=catalog.kind.copy(),
-            crossings=ListsByKind.of(
-                lambda kind: self._crossings(done, aimed[kind], catalog, kind)
-            ),
-            filters=ListsByKind.of(lambda kind: self._filters(every, aimed[kind], catalog, kind)),
-            rates=_rates(done, csr_array(goal)),
-            columns=_columns(acts, every, csr_array(goal), catalog),
-            scales=np.ones(n + len(EXTRA), dtype=np.float32),
-        )
-
-    def _crossings(
-        self, done: list[Sparse], aimed: Sparse, catalog: Catalog, kind: Kind
-    ) -> ScoredLists:
-        targets = catalog.of_kind(kind)
-        return ScoredLists.of(
-            ranking
-            for one in done
-            for ranking in crossing_lists(
-                one, aimed, targets, significance=self.significance, k=self.n_neighbours
-            )
-        )
-
-    def _filters(self, every: Sparse, aimed: Sparse, catalog: Catalog, kind: Kind) -> ScoredLists:
-        """For each item what filters say for items of a kind: within it, and from the other."""
-        n_items, lists = len(catalog), [Ranking.none()] * len(catalog)
-        counts = every.sum(axis=0)
-        inside = catalog.of_kind(kind)
-        inside = inside[counts[inside] > 0]
-        frequent = np.sort(inside[np.argsort(-counts[inside], kind="stable")][: self.most_filtered])
-        if len(frequent):
-            within = filter_within(csr_array(every[:, frequent]), self.ridge)
-            lists = filter_lists(within, frequent, frequent, n_items, self.n_neighbours)
-        other = catalog.of_kind(Kind.VIDEO if kind is Kind.PRODUCT else Kind.PRODUCT)
-        outside = csr_array(every[:, other])
-        both = np.flatnonzero((outside.sum(axis=1) > 0) & (aimed.sum(axis=1) > 0))
-        if len(both) == 0:
-            return ScoredLists.of(lists)
-        if len(both) > MAX_BOTH:
-            both = np.sort(np.random.default_rng(self.seed).choice(both, MAX_BOTH, replace=False))
-        sources = np.flatnonzero(outside[both].sum(axis=0) > 0)
-        targets = inside[aimed[both].sum(axis=0)[inside] > 0]
-        between = filter_between(
-            csr_array(outside[both][:, sources]),
-            csr_array(aimed[both][:, targets]),
-            self.ridge_between,
-        )
-        crossed = filter_lists(between, other[sources], targets, n_items, self.n_neighbours)
-        is_other = np.zeros(n_items, dtype=np.bool_)
-        is_other[other] = True
-        return ScoredLists.of(crossed[i] if is_other[i] else lists[i] for i in range(n_items))
 
     def _learn_effects(
         self, evidence: Evidence, rows: Rows, hidden: HeldOut, aims: dict[Kind, int]
@@ -303,54 +237,9 @@ class Crossing:
         return [None if key is None else Because(item_idx=key) for key in keys]
 
 
-def _total(matrices: list[Sparse], shape: tuple[int, int]) -> Sparse:
-    nobody = np.empty(0, dtype=np.int32)
-    total = ones(nobody, nobody, shape)
-    for one in matrices:
-        total = csr_array(total + one)
-    return total
-
-
-def _of_kind(matrix: Sparse, catalog: Catalog, kind: Kind) -> Sparse:
-    """The same with only the columns of one kind filled."""
-    kept = catalog.kind[matrix.indices] == kind
-    counts = np.concatenate([[0], np.cumsum(kept)])
-    parts = (matrix.data[kept], matrix.indices[kept], counts[matrix.indptr])
-    return csr_array(parts, shape=matrix.shape)
-
-
 def _group(evidence: Evidence, row: Row, kind: Kind) -> int:
     """Whether somebody has items of a kind, or none."""
     return WITHIN if (evidence.kind[row.items[row.weights > 0]] == kind).any() else WITHOUT
-
-
-def _rates(done: list[Sparse], goal: Sparse) -> Numbers:
-    """How much more often than usual a behaviour on an item came to the aim on it, as a log."""
-    rates = np.zeros((len(done), goal.shape[1]), dtype=np.float32)
-    for place, one in enumerate(done):
-        there = one.sum(axis=0)
-        came = one.multiply(goal).sum(axis=0)
-        usual = (came.sum() + 1) / (there.sum() + 10)
-        # Ten persons' worth of the usual rate: what one person did once is no rate.
-        rates[place] = np.log((came + 10 * usual) / (there + 10) / usual)
-    return rates
-
-
-def _columns(acts: Acts, every: Sparse, goal: Sparse, catalog: Catalog) -> Numbers:
-    """Logarithms of how many persons did this and that with each item."""
-    persons, n_items = acts.histories.persons(), len(catalog)
-    speaks = acts.weights > 0
-    to_end = acts.histories.offsets[persons + 1] - 1 - np.arange(len(persons))
-    latest = acts.events.item[speaks & (to_end < N_LATEST)]
-    kinds = [_of_kind(every, catalog, kind).sum(axis=1) > 0 for kind in Kind]
-    has_both = np.logical_and.reduce(kinds).astype(np.float32)
-    counts = [
-        goal.sum(axis=0),
-        (every > 0).sum(axis=0),
-        np.bincount(latest, minlength=n_items),
-        goal.T @ has_both,
-    ]
-    return np.log1p(np.array(counts, dtype=np.float32)).T.copy()
 
 
 def _scales(evidence: Evidence, rows: Rows, hidden: HeldOut, seed: int) -> Numbers:

@@ -54,10 +54,14 @@ class Evidence:
     ----------
     kind
         Shape (n_items,).
+    n_latest
+        Shape (1,). How many items count as somebody's latest; 0 where acts are in no order.
     crossings
         Key b · n_items + i: what behaviour b on item i leads to, by log-likelihood ratio.
     filters
         For each item the positive entries of linear filters.
+    usual
+        Shape (n_items,). What filters from the other kind say to everybody who has some of that.
     rates
         Shape (n_behaviours, n_items). How much more often than usual a behaviour on an item led to
         the aim on the same item, as a logarithm.
@@ -70,8 +74,10 @@ class Evidence:
 
     behaviours: Behaviours
     kind: NDArray[np.int8]
+    n_latest: NDArray[np.int64]
     crossings: ListsByKind
     filters: ListsByKind
+    usual: Numbers
     rates: Numbers
     columns: Numbers
     scales: Numbers
@@ -96,7 +102,7 @@ class Evidence:
         n_items, n_behaviours = len(self.kind), len(self.behaviours)
         keys = behaviour * n_items + items
         (lists,), (filters,) = self.crossings.within(kind), self.filters.within(kind)
-        latest = row.items[row.steps() < N_LATEST]
+        latest = row.items[row.steps() < int(self.n_latest[0])]
         crossed, ratios, key = lists.entries(keys, np.ones(len(keys), dtype=np.float32))
         own, counts = np.unique(items, return_counts=True)
         length = float(np.linalg.norm(counts)) or 1.0
@@ -115,6 +121,8 @@ class Evidence:
         scaled = ratios / self.scales[behaviour[key]]
         sums[-3] = np.bincount(at[is_latest], scaled[is_latest], len(pool))
         sums[-2] = np.bincount(filtered_at, parts, len(pool))
+        if (self.kind[own] != kind).any():
+            sums[-2] += np.maximum(self.usual[pool], 0)
         sums[-1] = np.bincount(filtered_at[own_latest], parts[own_latest], len(pool))
         own_of = np.zeros((n_behaviours, len(pool)), dtype=np.bool_)
         mine = place[met]

@@ -70,7 +70,7 @@ def held_out(
     way, n_persons, seed = how
     if way not in HOLDOUTS:
         raise ConfigError(f"there is no holdout {way!r}; allowed: {', '.join(HOLDOUTS[1:])} or ''")
-    way = way or ("last" if _has_order(acts) else "random")
+    way = way or ("last" if has_order(acts) else "random")
     rng = np.random.default_rng(seed)
     persons, event_kinds = acts.histories.persons(), kinds[acts.events.item]
     free = np.ones(len(acts.histories), dtype=np.bool_)
@@ -97,7 +97,7 @@ def held_out(
     return HeldOut(kept, asked)
 
 
-def _has_order(acts: Acts) -> bool:
+def has_order(acts: Acts) -> bool:
     """Whether acts are dated, or else at least not listed by the positions of their items."""
     if not (acts.events.at_ms == UNDATED).any():
         return True

@@ -5,6 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from recsys.models.association import (
+    ALIKE,
     crossing_lists,
     filter_between,
     filter_lists,
@@ -63,15 +64,16 @@ def test_a_filter_needs_a_ridge():
         filter_within(matrix([[1, 1], [1, 1]]), -1.0)
 
 
-def test_a_filter_between_is_ridge_regression_of_unit_rows():
+def test_a_filter_between_is_ridge_regression_of_unit_rows_with_one_column_for_everybody():
     rng = np.random.default_rng(2)
     done, aimed = rng.random((2, 30, 5)) < 0.4
     done[:, 0] = aimed[:, 0] = True
     x, y = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (done, aimed))
-    expected = np.linalg.solve(x.T @ x + 3.0 * np.eye(5), x.T @ y)
-    np.testing.assert_allclose(
-        filter_between(matrix(done), matrix(aimed), 3.0), expected, atol=1e-5
-    )
+    x = np.column_stack([x, np.full(30, np.sqrt(ALIKE))])
+    expected = np.linalg.solve(x.T @ x + 3.0 * np.eye(6), x.T @ y)
+    sources, shared, usual = filter_between(matrix(done), matrix(aimed), 3.0)
+    np.testing.assert_allclose(sources @ shared, expected[:5], atol=1e-5)
+    np.testing.assert_allclose(usual, np.sqrt(ALIKE) * expected[5], atol=1e-5)
 
 
 def test_lists_of_a_filter_leave_rounding_out():
