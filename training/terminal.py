@@ -3,7 +3,7 @@
 import signal
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,11 +52,21 @@ def complain(text: str) -> None:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """End by SIGTERM as by Ctrl-C: what is half written is removed on the way out."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def stoppable() -> Iterator[Callable[[], None]]:
+    """End by SIGTERM as by Ctrl-C: what is half written is removed on the way out.
+
+    What is given is for long loops: it ends them if a library swallowed the first attempt, as
+    callbacks from compiled code do.
+    """
+    asked = []
+
+    def stop(*_: object) -> None:
+        asked.append(True)
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        yield lambda: stop() if asked else None
     finally:
         signal.signal(signal.SIGTERM, before)
 

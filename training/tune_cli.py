@@ -118,9 +118,14 @@ def on_home(
 ) -> None:
     """Tune a home, write the file and tell."""
     said = configured(home.root, config)
-    with stoppable(), bars() as progress:
+    with stoppable() as heed, bars() as progress:
+
+        def heeding(what: str, done: int, total: int) -> None:
+            heed()
+            progress(what, done, total)
+
         task, found, text = tune_home(
-            home, said, aim, n_trials, is_fresh=is_fresh, progress=progress
+            home, said, aim, n_trials, is_fresh=is_fresh, progress=heeding
         )
     written = out or home.root / TUNED
     write_atomic(written, text.encode())
