@@ -39,7 +39,7 @@ class Blending:
     makers: Makers
     seed: int
     blends: dict[str, Blend] = field(default_factory=dict)
-    last: tuple[Rows, list[Model]] | None = None
+    last: tuple[Rows, dict[str, Model]] | None = None
 
     # Two questions of one set want other weights, though they share the rows.
     is_per_trial: ClassVar[bool] = True
@@ -57,11 +57,17 @@ class Blending:
             )
         return self.blends[part]
 
-    def fitted(self, rows: Rows, catalog: Catalog) -> list[Model]:
-        """Members that have learned from some rows."""
+    def fitted(self, trial: Trial, rows: Rows, catalog: Catalog) -> Blended:
+        """The members that have a weight in a trial, learned from some rows, as one."""
+        blend = self.blend_for(trial)
         if self.last is None or self.last[0] is not rows:
-            self.last = rows, [make().fit(rows, catalog) for make in self.makers.values()]
-        return self.last[1]
+            self.last = rows, {}
+        learned, kept = self.last[1], np.flatnonzero(blend.weights)
+        named = [list(self.makers)[place] for place in kept]
+        for name in named:
+            if name not in learned:
+                learned[name] = self.makers[name]().fit(rows, catalog)
+        return Blended([learned[name] for name in named], Blend(blend.weights[kept]))
 
 
 def helds_of(trial: Trial, seed: int) -> Iterator[Held]:
@@ -104,9 +110,8 @@ class Contender:
     is_personal: ClassVar[bool] = True
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
-        """Learn the weights on a cut of the rows, then every member on all of them."""
-        blend = self.blending.blend_for(self.trial)
-        self.both = Blended(self.blending.fitted(interactions, catalog), blend)
+        """Learn the weights on a cut of the rows, then who has one on all of them."""
+        self.both = self.blending.fitted(self.trial, interactions, catalog)
         return self
 
     def score(self, rows: Rows) -> Scores:

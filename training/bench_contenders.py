@@ -14,13 +14,27 @@ from training.config import TrainConfig
 ALWAYS = "popularity"
 # Blends with learned weights: of the models that a shop's lists come from, and of all there are.
 SHOP, ALL = "dapei", "all_blended"
+# A blend of the models that need nothing but who liked what, some of them in two settings: which
+# suits a set is told by its own validation.
+PAIRS = "pairs_blended"
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "graph": ("graph", {}),
+    "graph, sharp": ("graph", {"person_damping": 0.3, "sharpness": 1.5}),
+    "spectral": ("spectral", {}),
+    "spectral, lifted": (
+        "spectral",
+        {"person_damping": 0.4, "item_damping": 0.4, "target_lift": 0.3},
+    ),
+    "ials": ("ials", {}),
+    "ease": ("ease", {}),
+}
 # Puts impressions in order, where a set has a log of them; it makes no lists.
 RANKER = "ranker"
 
 
 def contenders() -> list[str]:
     """Every name there is, the bar first."""
-    return [ALWAYS, *(name for name in MODELS if name != ALWAYS), SHOP, ALL, RANKER]
+    return [ALWAYS, *(name for name in MODELS if name != ALWAYS), SHOP, ALL, PAIRS, RANKER]
 
 
 def members(name: str) -> list[str]:
@@ -42,6 +56,12 @@ def contender(name: str, said: dict[str, Any], seed: int) -> Factory:
     """
     if name in (SHOP, ALL):
         makers = {one: partial(_model, one, said.get(one, {}), seed) for one in members(name)}
+        return Blending(makers, seed)
+    if name == PAIRS:
+        makers = {
+            one: partial(_model, model, set_ | said.get(one, {}), seed)
+            for one, (model, set_) in SETTINGS.items()
+        }
         return Blending(makers, seed)
     model_named(name)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, nDCG
 
+from recsys.blend import Blend
 from recsys.models.als import ALS
 from recsys.models.base import Ranking
 from recsys.models.cards import Cards
@@ -26,6 +27,7 @@ from training.bench_figures import (
     with_folds,
 )
 from training.bench_sets import trials
+from training.blend import MOST_TIMES
 
 LOG_3 = np.log2(3)
 
@@ -217,15 +219,31 @@ def test_members_of_a_blend_learn_once_from_the_same_rows(tmp_path):
     blending = Blending({"popularity": new}, seed=1)
     for trial in (book, song):
         blending(trial).fit(trial.train, trial.catalog)
-    # Once for each validation, once for the rows of both.
-    assert len(made) == 3
+    # As often as few people are asked for each validation, once for the rows of both.
+    assert len(made) == 2 * MOST_TIMES + 1
+
+
+def test_a_member_without_weight_does_not_learn_again(tmp_path):
+    (trial,) = trials(random_set(tmp_path / "cf_r", np.random.default_rng(0)))
+    blending = Blending({"popularity": Popularity, "item_knn": ItemKNN}, seed=1)
+    blending.blends[""] = Blend(np.array([0, 1], dtype=np.float32))
+    both = blending.fitted(trial, trial.train, trial.catalog)
+    assert [type(model) for model in both.models] == [ItemKNN]
+    assert list(both.blend.weights) == [1]
 
 
 def test_a_blend_takes_hyperparameters_by_member(tmp_path):
     blending = contender("dapei", {"als": {"factors": 5}}, 7)
     als = blending.makers["als"]()
     assert (als.factors, als.seed) == (5, 7)
-    assert {"dapei", "all_blended"} < set(contenders())
+    assert {"dapei", "all_blended", "pairs_blended"} < set(contenders())
+
+
+def test_settings_of_a_blend_may_be_changed_one_by_one():
+    makers = contender("pairs_blended", {"graph": {"sharpness": 2.0}}, 7).makers
+    assert makers["graph"]().sharpness == 2.0
+    assert makers["graph, sharp"]().sharpness == 1.5
+    assert makers["ials"]().seed == 7
 
 
 class Worse(ItemKNN):
