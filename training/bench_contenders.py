@@ -23,7 +23,13 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "spectral": ("spectral", {}),
     "spectral, lifted": (
         "spectral",
-        {"person_damping": 0.4, "item_damping": 0.4, "target_lift": 0.3},
+        {
+            "factors": 1_000,
+            "share": 1 / 30,
+            "person_damping": 0.4,
+            "item_damping": 0.4,
+            "target_lift": 0.3,
+        },
     ),
     "ials": ("ials", {}),
     "ease": ("ease", {}),

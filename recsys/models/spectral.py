@@ -54,8 +54,8 @@ class Spectral:
         What that vector is multiplied with.
     """
 
-    factors: int = 1_000
-    share: float = 1 / 30
+    factors: int = 1_500
+    share: float = 1 / 20
     person_damping: float = 0.3
     item_damping: float = 0.5
     source_damping: float = 0.5
