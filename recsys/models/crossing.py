@@ -176,7 +176,7 @@ class Crossing:
 
     def _ranked(self, row: Row, kind: Kind) -> tuple[Idxs, Scores]:
         """Every item of a kind that anything speaks for, ascending, with scores."""
-        return row.once((self.evidence_, self.effects_.shape, kind), lambda: self._rank(row, kind))
+        return row.once((self.evidence_, "ranked", kind), lambda: self._rank(row, kind))
 
     def _rank(self, row: Row, kind: Kind) -> tuple[Idxs, Scores]:
         if not (row.weights > 0).any():
