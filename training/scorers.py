@@ -318,15 +318,8 @@ def _compared(
 
 
 def _best(gains: Mapping[str, _Gain]) -> str:
-    """The best of those that are better beyond doubt; empty if none is.
-
-    Who ranks up only what the person knows already must not push out what is new to them.
-    """
-    better = {
-        name: gain.of_all.mean
-        for name, gain in gains.items()
-        if gain.of_all.low > 0 and not gain.of_new.high < 0
-    }
+    """The best of those that are better beyond doubt; empty if none is."""
+    better = {name: gain.of_all.mean for name, gain in gains.items() if gain.of_all.low > 0}
     return max(better, key=lambda name: better[name], default="")
 
 

@@ -406,6 +406,12 @@ def test_a_list_id_used_twice_keeps_the_first(record):
     assert record.served("list-1").scene == "home"
 
 
+def test_lists_served_last_come_first(record):
+    lists = [served_list(f"list-{n}") for n in range(4)]
+    record.put_served(lists)
+    assert record.newest_served(3) == lists[:0:-1]
+
+
 def test_a_score_of_numpy_can_be_served(record):
     place = ServedItem(**{**vars_of(served_list().items[0]), "score": np.float64(0.5)})
     assert served_of(served_row(served_list(items=(place,))).body).items[0].score == 0.5

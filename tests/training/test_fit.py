@@ -35,7 +35,8 @@ def arrays_of(bundle):
 
 def test_every_model_that_is_used_is_learned(bundle):
     assert set(bundle.models) == set(CONFIG.models)
-    assert {type(model) for model in bundle.models.values()} == set(MODELS.values())
+    used = {model.model for model in CONFIG.used_models.values()}
+    assert {type(model) for model in bundle.models.values()} == {MODELS[one] for one in used}
 
 
 def test_model_that_no_pipeline_uses_is_not_learned(shop):
