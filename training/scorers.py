@@ -221,7 +221,9 @@ class _Judged:
         each = ways(names, seed)
         wanted = list(each) if pipeline.scorer == AUTO else [pipeline.scorer]
         orders = {name: cross_fitted(lessons, each[name], seed) for name in wanted}
-        gains, told = _compared(lessons, orders)
+        # Where only what is new brings anything, the second look is the first once more.
+        tells_new = pipeline.objective.get(AGAIN, 1.0) > 0
+        gains, told = _compared(lessons, orders, tells_new=tells_new)
         used = _best(gains) if pipeline.scorer == AUTO else pipeline.scorer
         said = {
             "used": used,
@@ -294,32 +296,26 @@ def cross_fitted(lessons: Sequence[Lesson], way: Way, seed: int) -> list[Floats]
     return [found[number] for number in range(len(lessons))]
 
 
-class _Gain(NamedTuple):
-    """How much better than reciprocal ranks; the second where only what is new counts."""
-
-    of_all: Estimate
-    of_new: Estimate
-
-
 def _compared(
-    lessons: Sequence[Lesson], orders: Mapping[str, Sequence[Floats]]
-) -> tuple[dict[str, _Gain], dict[str, Any]]:
+    lessons: Sequence[Lesson], orders: Mapping[str, Sequence[Floats]], *, tells_new: bool
+) -> tuple[dict[str, Estimate], dict[str, Any]]:
+    """How much better each order is than reciprocal ranks, and all of it as JSON values."""
     every = {RRF: [one.fused for one in lessons], **orders}
-    values, new = (compare(lessons, every, is_new) for is_new in (False, True))
-    gains = {
-        name: _Gain(Estimate.of(values[name] - values[RRF]), Estimate.of(new[name] - new[RRF]))
-        for name in orders
-    }
+    values = compare(lessons, every)
+    gains = {name: Estimate.of(values[name] - values[RRF]) for name in orders}
     told = {name: asdict(Estimate.of(one)) for name, one in values.items()}
-    for name, gain in gains.items():
-        told[f"{name} − {RRF}"] = asdict(gain.of_all)
-        told[f"{name} − {RRF}, new to the person"] = asdict(gain.of_new)
+    told |= {f"{name} − {RRF}": asdict(gain) for name, gain in gains.items()}
+    if tells_new:
+        new = compare(lessons, every, is_new=True)
+        for name in orders:
+            gain = Estimate.of(new[name] - new[RRF])
+            told[f"{name} − {RRF}, new to the person"] = asdict(gain)
     return gains, told
 
 
-def _best(gains: Mapping[str, _Gain]) -> str:
+def _best(gains: Mapping[str, Estimate]) -> str:
     """The best of those that are better beyond doubt; empty if none is."""
-    better = {name: gain.of_all.mean for name, gain in gains.items() if gain.of_all.low > 0}
+    better = {name: gain.mean for name, gain in gains.items() if gain.low > 0}
     return max(better, key=lambda name: better[name], default="")
 
 
