@@ -30,8 +30,8 @@ def spreads(parts: Scores, counted: Mask | None = None) -> Scores:
         Shape (n,). Items that tell the scale. Those of the row itself do not: what a model says of
         them is no guess.
     """
-    some = parts if counted is None else parts[:, counted]
-    known = np.where(np.isnan(some), -np.inf, some)
+    is_told = ~np.isnan(parts) if counted is None else ~np.isnan(parts) & counted
+    known = np.where(is_told, parts, np.float32(-np.inf))
     if known.shape[1] > N_BEST:
         known = np.partition(known, -N_BEST, axis=1)[:, -N_BEST:]
     has_opinion = np.isfinite(known)
@@ -84,7 +84,7 @@ class Blended:
         """The blend of all items' scores, shape (n_rows, n_items); NaN means no opinion."""
         parts = np.stack([model.score(rows) for model in self.models])
         scores = [
-            self.blend.scores(parts[:, place], _is_new(rows[place], np.arange(rows.n_items)))
+            self.blend.scores(parts[:, place], _all_new(rows[place], rows.n_items))
             for place in range(len(rows))
         ]
         return np.array(scores, dtype=np.float32).reshape(len(rows), rows.n_items)
@@ -127,3 +127,10 @@ class Blended:
 def _is_new(row: Row, items: NDArray[np.integer]) -> Mask:
     """Which of the items the row does not hold."""
     return np.isin(items, row.items, invert=True)
+
+
+def _all_new(row: Row, n_items: int) -> Mask:
+    """The same for all items."""
+    is_new = np.ones(n_items, dtype=np.bool_)
+    is_new[row.items] = False
+    return is_new
