@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsys.models.orders import Orders
 from recsys.models.repurchase import MIN_SPREAD, Rhythm, Shelf
@@ -136,3 +138,21 @@ def test_nothing_bought_is_no_error():
     nothing = np.empty(0, dtype=np.int32)
     nobody = Orders.of(rows_of([], 0), may_be_likings=True)
     assert len(Rhythm.fit(nobody, 0, nothing, may_count_days=True).returns) == 0
+
+
+PEOPLE = st.lists(
+    st.lists(st.tuples(st.floats(0, 400), st.integers(0, N - 1)), max_size=8), max_size=5
+)
+
+
+@given(PEOPLE, st.booleans(), st.floats(0.1, 400))
+def test_chances_are_chances_whatever_was_bought(people, may_count_days, within):
+    acts = [
+        [act for days, item in sorted(bought, reverse=True) for act in ordered(days, item)]
+        for bought in people
+    ]
+    orders = orders_of(*acts)
+    rhythm = Rhythm.fit(orders, NOW_MS, NO_CATEGORY, may_count_days=may_count_days)
+    found = rhythm.chances(rhythm.shelf(orders, NOW_MS), within)
+    assert np.isfinite(found).all()
+    assert ((found >= 0) & (found <= 1)).all()
