@@ -47,15 +47,18 @@ class Sizes:
     ----------
     up_to
         Acts of the largest one.
+    number
+        How many sizes there are.
     """
 
     up_to: int
     items: int
+    number: int = N_SIZES
     seed: int = 1
 
     def events(self) -> list[int]:
         """The acts of each world, the smallest first."""
-        return [self.up_to // 2**step for step in reversed(range(N_SIZES))]
+        return [self.up_to // 2**step for step in reversed(range(self.number))]
 
 
 @contextmanager
@@ -150,7 +153,7 @@ def grow(sizes: Sizes, *, progress: Progress = quiet) -> list[Row]:
     """
     rows = []
     for done, events in enumerate(sizes.events()):
-        progress(f"growth: {events:,} acts", done, N_SIZES)
+        progress(f"growth: {events:,} acts", done, sizes.number)
         ask = orjson.dumps({"events": events, "items": sizes.items, "seed": sizes.seed})
         found = _answer([sys.executable, "-m", "training.bench_own"], ask)
         seconds = {name: round(one, 3) for name, one in found["seconds"].items()}
@@ -164,12 +167,14 @@ def grow(sizes: Sizes, *, progress: Progress = quiet) -> list[Row]:
                 "peak_mb": found["peak_mb"],
             }
         )
-    progress("growth", N_SIZES, N_SIZES)
+    progress("growth", sizes.number, sizes.number)
     return rows
 
 
 def exponent(rows: list[Row]) -> float:
-    """By which power of the acts the seconds grow in all; 1 is linear."""
+    """By which power of the acts the seconds grow in all; 1 is linear, NaN unknown."""
+    if len(rows) < 2:
+        return float("nan")
     events = np.log([row["events"] for row in rows])
     seconds = np.log([max(row["total_s"], 1e-3) for row in rows])
     return float(np.polyfit(events, seconds, 1)[0])

@@ -13,6 +13,7 @@ from recsys.files import write_atomic
 from training.bench_plot import check_drawable, plot_growth
 from training.bench_tables import BrokenSet
 from training.bench_training import (
+    N_SIZES,
     NotInstalled,
     Row,
     Sizes,
@@ -45,7 +46,7 @@ GrowthOption = Annotated[
     "implicit and RecTools do the same steps on the same pairs with the same kinds and sizes of "
     "model, in turns with ours, each in a process of its own; RecTools is installed into a "
     "throw-away environment, which takes a minute and a package index. Then every model that a "
-    "shop serves with learns drawn worlds of five sizes, each twice as large as the one before.",
+    "shop serves with learns drawn worlds of several sizes, each twice as large as the last.",
 )
 def measure_training(
     json: JsonOption,
@@ -56,6 +57,9 @@ def measure_training(
     ] = 8_000_000,
     items: Annotated[int, typer.Option(min=100, help="Items of the drawn worlds.")] = 50_000,
     rounds: Annotated[int, typer.Option(min=0, help="Turns of all libraries; 0: none.")] = 3,
+    sizes: Annotated[
+        int, typer.Option(min=1, help="Drawn worlds, each twice as large as the one before.")
+    ] = N_SIZES,
     plot_file: GrowthOption = None,
 ) -> None:
     """Tables on stdout, progress on stderr; the help above says of what."""
@@ -70,7 +74,7 @@ def measure_training(
             compared = compare(file, rounds, progress=progress) if rounds else []
         except NotInstalled as error:
             problem = str(error)
-        grown = grow(Sizes(up_to=up_to, items=items), progress=progress)
+        grown = grow(Sizes(up_to=up_to, items=items, number=sizes), progress=progress)
     found = {
         "set": set_name,
         "pairs": n_pairs,
