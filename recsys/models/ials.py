@@ -45,7 +45,7 @@ class IALS:
     iterations
         Passes over persons and items.
     exact_below
-        Up to so many items a request scores them all; above that those that an index brings.
+        Up to so many items a request scores them all; above that those near the row's in the graph.
     seed
         Of the first vectors.
 
@@ -83,7 +83,7 @@ class IALS:
             shared, persons = turned(persons, each, share)
             items = solved(by_item, persons, shared)
         self.shared_, items = turned(items, each, share)
-        self.items_ = Vectors.of(items, catalog.kind, self.exact_below, self.seed)
+        self.items_ = Vectors.of(items, interactions, catalog, self.exact_below)
         return self
 
     def _first(self, told: Sparse) -> Scores:
@@ -116,11 +116,11 @@ class IALS:
         return scores
 
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The best of all items, or of those that the index brings."""
+        """The best of all items, or of those near the row's."""
         check_fitted(self)
         if not (row.weights > 0).any():
             return Ranking.none()
-        return self.items_.best(self._person(row), k, within)
+        return self.items_.best(row, self._person(row), k, within)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Product of the folded-in row with the items."""

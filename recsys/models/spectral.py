@@ -42,7 +42,7 @@ class Spectral:
     smoothing
         How much weaker directions are held back: their squared singular value to this power.
     exact_below
-        Up to so many items a request scores them all; above that those that an index brings.
+        Up to so many items a request scores them all; above that those near the row's in the graph.
     seed
         Of the first directions.
 
@@ -80,7 +80,7 @@ class Spectral:
         gains = (values / values[:1]) ** (2 * self.smoothing)
         self.source_ = _power(sizes, -self.source_damping)[:, None] * vectors * gains
         target = _power(sizes, self.target_lift)[:, None] * vectors
-        self.target_ = Vectors.of(target, catalog.kind, self.exact_below, self.seed)
+        self.target_ = Vectors.of(target, interactions, catalog, self.exact_below)
         return self
 
     def _scaled(self, matrix: Sparse, sizes: Scores) -> Sparse:
@@ -104,11 +104,11 @@ class Spectral:
         return scores
 
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The best of all items, or of those that the index brings."""
+        """The best of all items, or of those near the row's."""
         check_fitted(self)
         if not (row.weights > 0).any():
             return Ranking.none()
-        return self.target_.best(self._person(row), k, within)
+        return self.target_.best(row, self._person(row), k, within)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """What comes out of the filter for some items."""
