@@ -14,8 +14,6 @@ from recsys.scenes import SCENES
 from recsys.stages import STAGES
 
 ALL_TYPES = frozenset(EventType)
-# What a shop's orders say of goods that go together, apart from what people merely look at.
-BOUGHT_TYPES = frozenset({EventType.ORDER, EventType.CART})
 ROWS = ("history", "basket")
 # How candidates are ordered: by whatever was found best, by reciprocal ranks, or as named.
 AUTO, RRF = "auto", "rrf"
@@ -51,9 +49,12 @@ _MODELS = {
     "popular": ModelConfig(model="popularity"),
     "item_knn": ModelConfig(model="item_knn"),
     "als": ModelConfig(model="als"),
-    "tags": ModelConfig(model="tags"),
+    "tags": ModelConfig(model="aligned_tags"),
     "cards": ModelConfig(model="cards"),
-    "bought_together": ModelConfig(model="item_knn", learns_from=BOUGHT_TYPES),
+    "newness": ModelConfig(model="newness"),
+    "transitions": ModelConfig(model="transitions"),
+    "bought_together": ModelConfig(model="baskets"),
+    "next_basket": ModelConfig(model="next_basket"),
 }
 
 _PIPELINES = {
@@ -64,6 +65,8 @@ _PIPELINES = {
             Source(name="als", model="als"),
             Source(name="tags", model="tags", weight=0.3),
             Source(name="cards", model="cards", weight=0.5),
+            Source(name="newness", model="newness", weight=0.6),
+            Source(name="transitions", model="transitions", weight=0.5),
             Source(name="popular", model="popular", weight=0.01),
         ),
         stages=("on_sale", "excluded", "bought", "seen"),
@@ -74,6 +77,7 @@ _PIPELINES = {
         name="post_checkout",
         sources=(
             Source(name="bought_together", model="bought_together", of="basket"),
+            Source(name="next_basket", model="next_basket"),
             Source(name="cards", model="cards", of="basket"),
             Source(name="item_knn", model="item_knn", of="basket", weight=0.5),
             Source(name="tags", model="tags", of="basket", weight=0.2),

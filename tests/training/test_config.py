@@ -8,7 +8,7 @@ from recsys.models.base import parameters
 from recsys.models.table import MODELS
 from recsys.scenes import SCENES
 from recsys.stages import STAGES
-from training.config import BOUGHT_TYPES, TrainConfig, train_config
+from training.config import ALL_TYPES, TrainConfig, train_config
 
 
 def config_of(text: str) -> TrainConfig:
@@ -32,10 +32,6 @@ def test_defaults_name_only_what_there_is():
     assert all(set(pipeline.stages) <= set(STAGES) for pipeline in config.pipelines.values())
 
 
-def test_goods_bought_together_are_learned_from_orders_and_carts():
-    assert TrainConfig().models["bought_together"].learns_from == BOUGHT_TYPES
-
-
 def test_train_table():
     config = config_of(
         "[train]\nhalf_life_days = 0\nholdout_days = 7\nseed = 5\npeople = 0\n"
@@ -50,8 +46,8 @@ def test_train_table():
 def test_model_keeps_what_is_not_said():
     config = config_of("[models.bought_together]\nn_neighbours = 7")
     model = config.models["bought_together"].new(seed=1)
-    assert (model.n_neighbours, model.shrinkage) == (7, MODELS["item_knn"]().shrinkage)
-    assert config.models["bought_together"].learns_from == BOUGHT_TYPES
+    assert (model.n_neighbours, model.shrinkage) == (7, MODELS["baskets"]().shrinkage)
+    assert config.models["bought_together"].learns_from == ALL_TYPES
 
 
 def test_whole_number_will_do_where_a_number_is_wanted():
