@@ -32,6 +32,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "ials": ("ials", {}),
+    "ials, held": ("ials", {"unobserved": 3.0, "regularization": 60.0}),
     "ease": ("ease", {}),
 }
 # Puts impressions in order, where a set has a log of them; it makes no lists.
