@@ -17,6 +17,7 @@ from training.bench_trial import (
     Log,
     Setting,
     Trial,
+    discovering,
     keeping,
     last_of_each,
     log_of,
@@ -187,7 +188,8 @@ def the_last(persons: Ints, _seed: int) -> Mask:
 def mb(folder: Path) -> list[Trial]:
     """`mb_`: one act of the deepest behaviour is held out of each person; bought items are hidden.
 
-    Of persons whose held-out item is in none of their other behaviours the figures are given apart.
+    Of persons whose held-out item is in none of their other behaviours the figures are given apart,
+    once in the same lists and once in lists of nothing that they met before.
     """
     words = _behaviours(folder)
     target = next(word for word in words if f"test_{word}" in tables(folder))
@@ -208,7 +210,8 @@ def mb(folder: Path) -> list[Trial]:
     rows = taste_of(catalog).rows(train, as_of_ms=0)
     test = split.parts["test"]
     cut = cut_of(setting, rows, split.parts.get("valid"), act, the_last)
-    return [setting.trial(rows, test.persons, test.items, cut=cut)]
+    trial = setting.trial(rows, test.persons, test.items, cut=cut)
+    return [trial, discovering(trial)]
 
 
 def has_halves(folder: Path) -> bool:

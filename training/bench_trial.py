@@ -1,7 +1,7 @@
 """One question to models: whom to rank what for, and what they then did."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +15,8 @@ from recsys.interactions import EVENT_WEIGHTS, Acts, Rows, Taste, Weighting
 from recsys.watching import WatchCurve
 
 NEW = "new to the person"
+# What follows the name of a metric where nothing is ranked that the person met before.
+DISCOVERY = "among what is new"
 # What follows the name of a part whose people are asked in folds.
 FOLDED = "cv"
 
@@ -125,6 +127,24 @@ class Setting:
             groups={NEW: is_new} if self.parts_new else {},
             **more,
         )
+
+
+def discovering(trial: Trial) -> Trial:
+    """The question to those whose targets are new to them, with nothing ranked that they met.
+
+    Where an item they met takes most first places, what a model knows of new ones is hidden.
+    """
+    places, cut = np.flatnonzero(trial.groups[NEW]), trial.cut
+    known = chosen(trial.known, places)
+    return replace(
+        trial,
+        part=DISCOVERY,
+        known=known,
+        excluded=_hidden(known, frozenset(EventType)),
+        targets=[trial.targets[place] for place in places],
+        groups={},
+        cut=None if cut is None else lambda seed: discovering(cut(seed)),
+    )
 
 
 def _items(rows: Rows, place: int) -> Idxs:

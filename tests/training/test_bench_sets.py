@@ -48,16 +48,21 @@ def test_pairs_hide_what_train_holds(tmp_path):
 
 
 def test_the_deepest_behaviour_with_a_test_is_the_target(tmp_path):
-    (trial,) = trials_of("mb_x", tmp_path)
+    trial, discovery = trials_of("mb_x", tmp_path)
     assert asked(trial) == [[2], [1]]
     assert [one.tolist() for one in trial.excluded] == [[3, 4], []]
     assert trial.groups[NEW].tolist() == [True, False]
     assert events_of(trial.known, 1) == [(0, "view"), (1, "view"), (1, "cart")]
+    assert asked(discovery) == [[2]]
+    assert [one.tolist() for one in discovery.excluded] == [[0, 3, 4]]
+    assert events_of(discovery.known, 0) == events_of(trial.known, 0)
+    assert discovery.train is trial.train
 
 
 def test_without_pairs_of_its_own_the_last_purchase_is_the_validation(tmp_path):
-    (trial,) = trials_of("mb_x", tmp_path)
+    trial, discovery = trials_of("mb_x", tmp_path)
     cut = trial.validation(1)
+    assert asked(discovery.validation(1)) == [one for one in asked(cut) if one == [4]]
     assert asked(cut) == [[4], [2]]
     assert [one.tolist() for one in cut.excluded] == [[3], [3]]
 
@@ -66,7 +71,7 @@ def test_pairs_meant_for_tuning_are_taken_out_of_train(tmp_path):
     folder = mb_set(tmp_path / "mb_y")
     written(tmp_path / "more", valid_buy_x=pairs((3, 34)))
     (tmp_path / "more/valid_buy_x.parquet").rename(folder / "valid_buy_x.parquet")
-    (trial,) = trials(folder)
+    trial, _ = trials(folder)
     cut = trial.validation(1)
     assert asked(cut) == [[3]]
     assert cut.excluded[0].tolist() == [2]
@@ -313,7 +318,7 @@ def test_validation_knows_nothing_of_the_test(tmp_path, name, table, column, cho
 
 @pytest.mark.parametrize("name", ["cf_x", "mb_x", "sv_x", "nbr_x"])
 def test_what_is_to_be_found_in_a_validation_was_taken_out(tmp_path, name):
-    (trial,) = trials_of(name, tmp_path)
+    trial = trials_of(name, tmp_path)[0]
     cut = trial.validation(2)
     n_targets = sum(map(len, cut.targets))
     assert n_targets > 0
