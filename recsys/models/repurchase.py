@@ -199,4 +199,5 @@ def _spread(shelf: Shelf, mean: Floats) -> float:
     if not n_gaps.any():
         return 1.0
     squares = shelf.squares - 2 * mean * shelf.log_gaps + n_gaps * mean**2
-    return max(MIN_SPREAD, float(np.sqrt(squares.sum() / n_gaps.sum())))
+    # Equal intervals leave a rounding error, which may lie below 0.
+    return max(MIN_SPREAD, float(np.sqrt(max(0.0, squares.sum() / n_gaps.sum()))))

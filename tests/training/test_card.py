@@ -75,7 +75,7 @@ def test_card_names_every_model_with_its_parameters_and_what_it_learned_from(man
             line for line in text.splitlines() if line.startswith(f"| {name} | {said['model']}")
         )
         assert all(f"{key} {value}" in row for key, value in said["parameters"].items())
-    assert "| bought_together | item_knn | cart, order |" in text
+    assert "| bought_together | baskets | all acts |" in text
 
 
 def test_card_names_data_scenes_and_figures_with_intervals(manifest):

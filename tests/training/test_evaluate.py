@@ -98,7 +98,7 @@ def test_held_out_file_is_asked_with_everything_learned(shop):
 
 def test_ablation_shows_the_source_that_knows(shop):
     """Tags tell the planted taste, and popularity does not."""
-    config = without(CONFIG, "item_knn", "als", "cards")
+    config = without(CONFIG, "item_knn", "als", "cards", "newness", "transitions")
     asked = questions(["home"], [(Kind.PRODUCT,)], ks=(8,), people=60, new_only=False)
     found = evaluate_by_time(shop, config, asked, plan=Plan(is_ablated=True))
     added = {rival: by["recall"] for rival, by in ablation(found.answers[0]).items()}

@@ -92,7 +92,7 @@ def test_origin_says_what_was_learned_from(bundle, shop):
     origin = bundle.origin
     assert origin["events"] == len(shop.histories.events)
     assert origin["items"] == {"product": N_EACH, "video": N_EACH}
-    assert origin["learned_from"]["bought_together"] == ["cart", "order"]
+    assert origin["learned_from"]["bought_together"] == "all"
     assert origin["learned_from"]["popular"] == "all"
     assert origin["data_until"] == origin["as_of"]
 

@@ -18,7 +18,7 @@ def found(tmp_path_factory):
     """The planted shop's pipelines against popularity with a trace of tags, with everything on."""
     shop = planted_shop(tmp_path_factory.mktemp("page") / "home")
     plan = Plan(
-        against=without(CONFIG, "als", "item_knn", "cards", "tags"),
+        against=without(CONFIG, "als", "item_knn", "cards", "tags", "newness", "transitions"),
         is_ablated=True,
         has_losses=True,
     )
@@ -117,5 +117,6 @@ def test_ablation_has_each_source_out_and_alone(found):
 
 
 def test_losses_are_measured_when_asked_for(found):
-    assert set(found.served) == {"item_knn", "als", "tags", "cards", "bought_together"}
+    personal = set(CONFIG.used_models) - {"popular"}
+    assert set(found.served) == personal
     assert found.plain()["served_recall"] == found.served

@@ -170,7 +170,10 @@ def act(person, item_idx, kind, at, day):
 SHOP = shop_of_creators()
 POPULAR_ONLY = {
     "sources": {
-        **{name: {"weight": 0} for name in ("item_knn", "als", "tags", "cards")},
+        **{
+            name: {"weight": 0}
+            for name in ("item_knn", "als", "tags", "cards", "newness", "transitions")
+        },
         "popular": {"weight": 1.0},
     },
     "objective": {"buy": 1},

@@ -154,7 +154,11 @@ def test_block_that_needs_no_learning_comes_every_second_time():
 SMALL = {
     "train": {"holdout_days": 3},
     "models": {"item_knn": {"n_neighbours": 30}},
-    "pipelines": {"home": {"sources": {"als": {"weight": 0}, "cards": {"weight": 0}}}},
+    "pipelines": {
+        "home": {
+            "sources": {name: {"weight": 0} for name in ("als", "cards", "newness", "transitions")}
+        }
+    },
 }
 
 
