@@ -51,13 +51,15 @@ def test_pairs_by_hand(tmp_path):
 
 
 def test_purchases_new_to_a_person_are_given_apart(tmp_path):
-    (trial,) = trials_of("mb_x", tmp_path)
+    trial, discovery = trials_of("mb_x", tmp_path)
     found = popular(trial)
     # Order 8, cart 4, view 1: item 33 weighs 13 and leads for person 1; 34 and 35 are bought.
     assert found["HR@10 new to the person", SERVED].n == 1
     assert found["NDCG@10 new to the person", SERVED].mean == 1
     # Person 2 gets 34 (17), 33 (13), 35 (9), 32 (5).
     assert found["NDCG@10", SERVED].mean == pytest.approx((1 + 1 / np.log2(5)) / 2)
+    # Nothing that person 1 met is ranked, so 33 comes before 32.
+    assert popular(discovery)["NDCG@10 among what is new", DENSE].mean == 1
 
 
 def test_pairs_of_a_person_weigh_alike_and_are_judged_alone(tmp_path):
