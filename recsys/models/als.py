@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
-from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.models.base import Because, Ranking, Scores, check_fitted, largest_parts
 from recsys.models.index import IndexByKind
 from recsys.models.lists import Sparse, has_liked
 
@@ -163,10 +163,7 @@ class ALS:
         factor, own, confidence = self._equation(row)
         solved = cho_solve(factor, self.item_factors_[items].T.astype(np.float64))
         parts = np.maximum(confidence, 0)[:, None] * (own @ solved)
-        return [
-            Because(item_idx=int(row.items[best])) if part > 0 else None
-            for best, part in zip(parts.argmax(axis=0), parts.max(axis=0), strict=True)
-        ]
+        return largest_parts(row, parts)
 
 
 def _largest_singular_value(matrix: Sparse) -> float:

@@ -98,6 +98,20 @@ class Model(Protocol):
         """What in the row spoke most for each of the items; None where nothing did."""
 
 
+def largest_parts(row: Row, parts: NDArray[Any]) -> list[Because | None]:
+    """For each item the row's item of largest part in its score; None where no part is above 0.
+
+    Parameters
+    ----------
+    parts
+        Shape (n of the row, n items).
+    """
+    return [
+        Because(item_idx=int(row.items[best])) if part > 0 else None
+        for best, part in zip(parts.argmax(axis=0), parts.max(axis=0), strict=True)
+    ]
+
+
 def learned_names(model: object) -> list[str]:
     """Names of the fields that `fit` fills."""
     if not is_dataclass(model):

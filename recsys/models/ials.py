@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, diags_array
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
-from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.models.base import Because, Ranking, Scores, check_fitted, largest_parts
 from recsys.models.decompose import strongest_directions
 from recsys.models.equations import Shared, solved, turned
 from recsys.models.lists import Sparse, has_liked
@@ -135,10 +135,7 @@ class IALS:
         if len(row) == 0:
             return [None] * len(items)
         parts = self._parts(row, items)
-        return [
-            Because(item_idx=int(row.items[best])) if part > 0 else None
-            for best, part in zip(parts.argmax(axis=0), parts.max(axis=0), strict=True)
-        ]
+        return largest_parts(row, parts)
 
     def _parts(self, row: Row, items: Idxs) -> NDArray[np.float64]:
         """Shape (n of the row, n items); section 5 of Hu, Koren and Volinsky 2008."""

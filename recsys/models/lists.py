@@ -131,11 +131,7 @@ class ListsByKind:
         """The weighted sums of some items, shape (n items,); NaN where no list has the item."""
         scores = np.full(len(items), np.nan, dtype=np.float32)
         for lists in self.within(None):
-            listed, sums_ = _summed(lists, row)
-            if len(listed):
-                at = np.minimum(np.searchsorted(listed, items), len(listed) - 1)
-                is_listed = listed[at] == items
-                scores[is_listed] = sums_[at[is_listed]]
+            scores = np.fmax(scores, looked_up(*_summed(lists, row), items))
         return scores if (row.weights > 0).any() else np.full_like(scores, np.nan)
 
     def pool(self, keys: NDArray[Any], within: Kind | None) -> Idxs:
@@ -168,6 +164,16 @@ class ListsByKind:
                 if number is not None and value > best[number]:
                     best[number], strongest[number] = value, int(row.items[own])
         return strongest
+
+
+def looked_up(known: Idxs, scores: Scores, items: Idxs) -> Scores:
+    """The scores of some items among known ones, which ascend; NaN for the others."""
+    found = np.full(len(items), np.nan, dtype=np.float32)
+    if len(known):
+        at = np.minimum(np.searchsorted(known, items), len(known) - 1)
+        is_known = known[at] == items
+        found[is_known] = scores[at[is_known]]
+    return found
 
 
 def _summed(lists: ScoredLists, row: Row) -> tuple[Idxs, Scores]:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.ids import Mask
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.item_knn import blocks
@@ -19,6 +18,7 @@ from recsys.models.lists import (
     Sparse,
     best_of_rows,
     has_liked,
+    looked_up,
     opinions,
     sums,
 )
@@ -178,13 +178,7 @@ class NextBasket:
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """As `candidates` scores them."""
         check_fitted(self)
-        scores = np.full(len(items), np.nan, dtype=np.float32)
-        known, known_scores = self._scored(row)
-        if len(known):
-            at = np.minimum(np.searchsorted(known, items), len(known) - 1)
-            is_known: Mask = known[at] == items
-            scores[is_known] = known_scores[at[is_known]]
-        return scores
+        return looked_up(*self._scored(row), items)
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The item itself where it is the person's own, else the one that it follows most."""

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, diags_array
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
-from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.models.base import Because, Ranking, Scores, check_fitted, largest_parts
 from recsys.models.decompose import strongest_directions
 from recsys.models.lists import Sparse, has_liked, liked_only
 from recsys.models.vectors import Vectors
@@ -124,10 +124,7 @@ class Spectral:
             return [None] * len(items)
         own = np.maximum(row.weights, 0)[:, None] * self.source_[row.items]
         parts = own @ self.target_.vectors[items].T
-        return [
-            Because(item_idx=int(row.items[best])) if part > 0 else None
-            for best, part in zip(parts.argmax(axis=0), parts.max(axis=0), strict=True)
-        ]
+        return largest_parts(row, parts)
 
 
 def _power(sizes: NDArray[np.floating], exponent: float) -> Scores:

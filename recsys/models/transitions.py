@@ -18,6 +18,7 @@ from recsys.models.lists import (
     Sparse,
     best_of_rows,
     liked_only,
+    looked_up,
     opinions,
     sums,
 )
@@ -168,13 +169,7 @@ class Transitions:
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """As `candidates` scores them."""
         check_fitted(self)
-        scores = np.full(len(items), np.nan, dtype=np.float32)
-        known, known_scores = self._scored(row)
-        if len(known):
-            at = np.minimum(np.searchsorted(known, items), len(known) - 1)
-            is_known = known[at] == items
-            scores[is_known] = known_scores[at[is_known]]
-        return scores
+        return looked_up(*self._scored(row), items)
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The item itself where it is one to return to, else the one that it follows most."""
