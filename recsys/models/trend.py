@@ -13,6 +13,7 @@ from recsys.interactions import DAY_MS, Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.likings import shares
 from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only, opinions
+from recsys.models.popularity import Popularity
 from recsys.models.telling import topics_of
 from recsys.models.traits import Group, Traits
 
@@ -20,7 +21,7 @@ MAX_KEYS = 100
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class Trend:
+class Trend(Popularity):
     """Items by recent weight, of each kind apart; the same for everybody.
 
     Recent is what happened within a few half-lives. A few events are no trend: an item's share of
@@ -46,11 +47,6 @@ class Trend:
 
     half_life_days: float = 3.0
     prior: float = 30.0
-    n_listed: int = 2_000
-
-    weights_: Scores = field(init=False, repr=False)
-    lists_: ListsByKind = field(init=False, repr=False)
-    is_personal: ClassVar[bool] = False
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
         """Add up what people did lately, and what they did at all."""
@@ -69,30 +65,6 @@ class Trend:
 
     def _prior(self, interactions: Rows) -> float:
         return self.prior * typical_weight(interactions)
-
-    def score(self, rows: Rows) -> Scores:
-        """The same for every row; NaN for items nobody liked."""
-        check_fitted(self)
-        scores = np.where(self.weights_ > 0, self.weights_, np.nan).astype(np.float32)
-        return np.tile(scores, (len(rows), 1))
-
-    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The k items of most recent weight, whatever the row holds."""
-        check_fitted(self)
-        lists = self.lists_.within(within)
-        items = np.concatenate([one.items[:k] for one in lists])
-        return Ranking.best(items, np.concatenate([one.scores[:k] for one in lists]), k)
-
-    def score_of(self, row: Row, items: Idxs) -> Scores:
-        """Their shares, whatever the row holds; NaN for items nobody liked."""
-        check_fitted(self)
-        weights = self.weights_[items]
-        return np.where(weights > 0, weights, np.float32(np.nan))
-
-    def because(self, row: Row, items: Idxs) -> list[Because | None]:
-        """True of everybody: popular now."""
-        check_fitted(self)
-        return [Because() if weight > 0 else None for weight in self.weights_[items]]
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
