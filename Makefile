@@ -42,7 +42,7 @@ format: $(READY)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --all-extras --no-header \
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras --all-extras --no-header \
 		--no-annotate --no-emit-index-url pyproject.toml -o requirements.lock
 
 clean:
