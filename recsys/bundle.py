@@ -20,7 +20,7 @@ import orjson
 from recsys import arrays as array_files
 from recsys.arrays import Arrays, built, flat
 from recsys.blend import Blend
-from recsys.catalog import Catalog
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
@@ -41,6 +41,8 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 _PURPOSE = "bundle manifest"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
+# So many of each kind fill lists for which nothing else is left.
+MAX_NEWEST = 1_000
 # A blend's score of what no source has an opinion on; others are about 0 and above.
 UNHEARD = -1.0
 
@@ -72,6 +74,9 @@ class Bundle:
         The same.
     facts
         What rankers know of each item.
+    newest
+        The items published last of each kind, the last first; written with every bundle, None
+        before it was.
     """
 
     bundle_id: str
@@ -85,6 +90,7 @@ class Bundle:
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
     blends: Mapping[str, Blend] = field(default_factory=dict)
     facts: Facts | None = None
+    newest: Idxs | None = None
 
     def scorer(self, scene: str) -> Scorer | None:
         """What orders the candidates of a scene besides reciprocal ranks; None if nothing does."""
@@ -108,6 +114,16 @@ class Bundle:
         asked = Asked(row=context.row, basket=context.basket.items, at_ms=context.at_ms)
         table = features(racing, asked, self.catalog, self.facts)
         return Scored(racing, self.rankers[scene].scores(table), table, asked.basket)
+
+
+def newest_of(catalog: Catalog) -> Idxs:
+    """The `MAX_NEWEST` items of each kind published last, the last first; ties: lower position."""
+    items = catalog.newest()
+    place = np.zeros(len(items), dtype=np.int64)
+    for kind in Kind:
+        is_kind = catalog.kind[items] == kind
+        place[is_kind] = np.arange(int(is_kind.sum()))
+    return items[place < MAX_NEWEST]
 
 
 def check_name(name: str, what: str) -> str:
@@ -136,6 +152,10 @@ def check(bundle: Bundle) -> None:
         _check_scorer(bundle, scene, pipeline)
     if bundle.facts is not None:
         check_facts(bundle.facts, n)
+    if bundle.newest is not None:
+        check_value(bundle.newest, Idxs, "newest")
+        if not ((bundle.newest >= 0) & (bundle.newest < n)).all():
+            raise BundleError(f"newest has positions out of range; allowed: 0 to {n - 1}")
 
 
 def _check_scorer(bundle: Bundle, scene: str, pipeline: Pipeline) -> None:
@@ -203,6 +223,7 @@ def _arrays_of(bundle: Bundle) -> Arrays:
     found = flat(bundle.catalog, "catalog")
     found |= flat(bundle.taste.video_s, "taste.video_s")
     found |= flat(bundle.taste.weighting.watch, "taste.watch")
+    found |= flat(newest_of(bundle.catalog) if bundle.newest is None else bundle.newest, "newest")
     for scene, ranker in bundle.rankers.items():
         found |= flat(ranker, f"rankers.{check_name(scene, 'a scene')}")
     for scene, blend in bundle.blends.items():
@@ -330,6 +351,7 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
             scene: built(Blend, arrays, f"blends.{scene}") for scene in manifest.get("blends", [])
         },
         facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
+        newest=arrays["newest"],
     )
 
 

@@ -271,6 +271,10 @@ class Catalog:
         """Positions of one kind, ascending."""
         return np.flatnonzero(self.kind == kind).astype(np.int32)
 
+    def newest(self) -> Idxs:
+        """All positions, those published last first; a pass over everything."""
+        return np.argsort(-self.published_ms, kind="stable").astype(np.int32)
+
     def with_on_sale(self, changes: dict[str, bool]) -> "Catalog":
         """The same catalogue with some items switched on or off; unknown ids are left out."""
         on_sale = self.on_sale.copy()

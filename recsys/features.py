@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_features
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.facts import COLUMNS, LIKES, SILENT, Facts
-from recsys.histories import UNDATED, History
+from recsys.histories import UNDATED
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
 
@@ -122,24 +123,23 @@ def features(racing: Racing, asked: Asked, catalog: Catalog, facts: Facts) -> Va
     """
     items = racing.items
     person = _Person.of(asked)
+    told = (person.items, person.acts, person.last_ms, asked.at_ms)
+    interest = person.interests.sum(axis=0) / len(INTERESTS)
     parts: list[NDArray[Any]] = [
         facts.values[items].T,
         _of_item(items, catalog, asked.at_ms),
-        _own(items, person, asked.at_ms),
+        kernels_features.own_acts(items, *told),
         _affinities(items, person, catalog),
         _price_gap(items, person, facts),
-        _cards(items, person, catalog),
+        _by_card(items, person.items, interest, catalog),
         _of_basket(items, asked.basket, catalog),
         np.broadcast_to(_of_person(person, asked.at_ms)[:, None], (7, len(items))),
-        _of_sources(racing, catalog.kind[items]),
+        kernels_features.told(racing.fused, racing.opinions, catalog.kind, items),
         *(column[None] for column in racing.extra.values()),
     ]
-    table = np.empty((len(items), sum(map(len, parts))), dtype=np.float32)
-    start = 0
-    for part in parts:
-        table[:, start : start + len(part)] = part.T
-        start += len(part)
-    return table
+    columns = np.empty((sum(map(len, parts)), len(items)), dtype=np.float32)
+    np.concatenate(parts, out=columns, casting="same_kind")
+    return np.ascontiguousarray(columns.T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,23 +173,11 @@ class _Person:
         row = asked.row
         if row.acts is None:
             return cls._of_row(row)
-        events, weights = row.acts.events, np.maximum(row.acts.weights, 0)
+        events = row.acts.events
         kept = np.flatnonzero(_KIND_OF_ACT[events.type] >= 0)[-MAX_ACTS:]
-        events, weights = events.take(kept), weights[kept]
-        items, where = np.unique(events.item, return_inverse=True)
-        interest = _INTEREST_OF[events.type]
-        sums = _by_cell(interest, where, len(INTERESTS), len(items), weights)
-        last_ms = np.full(len(items), UNDATED)
-        # Events are in the order of time, so the last of an item is written last.
-        last_ms[where] = events.at_ms
-        return cls(
-            items=items,
-            interests=sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-12),
-            acts=_by_cell(_OWN_OF[events.type], where, len(OWN), len(items), None),
-            last_ms=last_ms,
-            mix=_shares_of_acts(events, interest),
-            n_acts=len(events),
-        )
+        told = (events.item[kept], events.type[kept], events.at_ms[kept], row.acts.weights[kept])
+        fields = kernels_features.person_of(*told, _INTEREST_OF, _OWN_OF)
+        return cls(*fields, n_acts=len(kept))
 
     @classmethod
     def _of_row(cls, row: Row) -> "_Person":
@@ -220,43 +208,10 @@ _KIND_OF_ACT = np.zeros(len(EventType), dtype=np.int64)
 _KIND_OF_ACT[list(SILENT)] = -1
 
 
-def _by_cell(
-    rows: Ints, columns: Ints, n_rows: int, n_columns: int, weights: NDArray[Any] | None
-) -> Floats:
-    """Shape (n_rows, n_columns). Sums, or counts, of each cell; a row of −1 is left out."""
-    cells = (rows + 1) * n_columns + columns
-    sums = np.bincount(cells, weights=weights, minlength=(n_rows + 1) * n_columns)
-    return sums.reshape(n_rows + 1, n_columns)[1:].astype(np.float64)
-
-
-def _shares_of_acts(events: History, interest: Ints) -> Floats:
-    counts = np.bincount(interest + 1, minlength=len(INTERESTS) + 1)[1:]
-    return counts / max(len(events), 1)
-
-
 def _of_item(items: Idxs, catalog: Catalog, at_ms: int) -> Floats:
     published_ms = catalog.published_ms[items]
     age_days = np.where(published_ms != 0, (at_ms - published_ms) / DAY_MS, np.nan)
     return np.stack([age_days, catalog.kind[items] == Kind.VIDEO])
-
-
-def _found(known: NDArray[Any], asked: NDArray[Any]) -> tuple[Ints, NDArray[np.bool_]]:
-    """Where each asked value stands among ascending known ones, and whether it is there."""
-    if len(known) == 0:
-        return np.zeros(len(asked), dtype=np.int64), np.zeros(len(asked), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return at, known[at] == asked
-
-
-def _own(items: Idxs, person: _Person, at_ms: int) -> Floats:
-    """What the person did with the very items, and days since."""
-    found = np.zeros((len(OWN) + 1, len(items)))
-    found[-1] = np.nan
-    at, is_own = _found(person.items, items)
-    at = at[is_own]
-    found[:-1, is_own] = person.acts[:, at]
-    found[-1, is_own] = _days_since(person.last_ms[at], at_ms)
-    return found
 
 
 def _days_since(moment_ms: Ints, at_ms: int) -> Floats:
@@ -266,33 +221,14 @@ def _days_since(moment_ms: Ints, at_ms: int) -> Floats:
 
 def _affinities(items: Idxs, person: _Person, catalog: Catalog) -> Floats:
     """Share of each interest in items of the same creator, category, and with the same tags."""
-    found = np.empty((len(_AFFINITIES), len(INTERESTS), len(items)))
-    for place, column in enumerate((catalog.creator, catalog.category)):
-        keys = column[items]
-        found[place] = _same(column[person.items], person.interests, keys)
-        found[place][:, keys == 0] = np.nan
-    found[-1] = _same_tags(items, person.items, person.interests, catalog)
-    return found.reshape(-1, len(items))
-
-
-def _same(own_keys: NDArray[Any], weights: Floats, keys: NDArray[Any]) -> Floats:
-    """Shape (n weights, n keys). The weight of what has the same key."""
-    distinct, where = np.unique(own_keys, return_inverse=True)
-    cells = np.stack([np.bincount(where, one, len(distinct)) for one in weights])
-    at, is_known = _found(distinct, keys)
-    sums = np.zeros((len(weights), len(keys)))
-    sums[:, is_known] = cells[:, at[is_known]]
-    return sums
-
-
-def _same_tags(items: Idxs, own: Idxs, weights: Floats, catalog: Catalog) -> Floats:
-    """The mean over an item's tags of the weight of own items with the tag; NaN without tags."""
-    own_owners, own_tags = catalog.tags.rows(own)
-    owners, tags = catalog.tags.rows(items)
-    shares = _same(own_tags, weights[:, own_owners], tags)
-    counts = np.bincount(owners, minlength=len(items))
-    sums = np.stack([np.bincount(owners, one, len(items)) for one in shares])
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    own, interests, tags = person.items, person.interests, catalog.tags
+    return np.concatenate(
+        [
+            kernels_features.same_keys(items, own, interests, catalog.creator),
+            kernels_features.same_keys(items, own, interests, catalog.category),
+            kernels_features.same_tags(items, own, interests, tags.offsets, tags.targets),
+        ]
+    )
 
 
 def _price_gap(items: Idxs, person: _Person, facts: Facts) -> Floats:
@@ -312,19 +248,12 @@ def _price_gap(items: Idxs, person: _Person, facts: Facts) -> Floats:
     return gap
 
 
-def _cards(items: Idxs, person: _Person, catalog: Catalog) -> Floats:
-    """Share of interest in videos that sell the item, and in products that the item shows."""
-    weights = person.interests.sum(axis=0)[None] / len(INTERESTS)
-    owners, products = catalog.cards.rows(person.items)
-    on_own = _same(products, weights[:, owners], items)
-    return np.concatenate([on_own, _shown(items, person.items, weights[0], catalog)[None]])
-
-
-def _shown(items: Idxs, own: Idxs, weights: Floats, catalog: Catalog) -> Floats:
-    """The weight of the own products that each item has on its cards; `own` is ascending."""
-    owners, products = catalog.cards.rows(items)
-    at, is_own = _found(own, products)
-    return np.bincount(owners[is_own], weights[at[is_own]], len(items)).astype(np.float64)
+def _by_card(items: Idxs, own: Idxs, weights: Floats, catalog: Catalog) -> Floats:
+    """The weight of own videos that sell each item, and of own products that each item shows."""
+    found: Floats = kernels_features.by_card(
+        items, own, weights, catalog.cards.offsets, catalog.cards.targets
+    )
+    return found
 
 
 def _of_basket(items: Idxs, basket: Idxs, catalog: Catalog) -> Floats:
@@ -332,14 +261,12 @@ def _of_basket(items: Idxs, basket: Idxs, catalog: Catalog) -> Floats:
     if len(basket) == 0:
         return np.full((3, len(items)), np.nan)
     own = np.unique(basket)
-    even = np.full((1, len(own)), 1 / len(own))
-    keys = catalog.category[items]
-    category = _same(catalog.category[own], even, keys)[0]
-    return np.stack(
+    even, tags = np.full((1, len(own)), 1 / len(own)), catalog.tags
+    return np.concatenate(
         [
-            _shown(items, own, even[0], catalog),
-            np.where(keys == 0, np.nan, category),
-            _same_tags(items, own, even, catalog)[0],
+            _by_card(items, own, even[0], catalog)[1:],
+            kernels_features.same_keys(items, own, even, catalog.category),
+            kernels_features.same_tags(items, own, even, tags.offsets, tags.targets),
         ]
     )
 
@@ -353,15 +280,3 @@ def _of_person(person: _Person, at_ms: int) -> Floats:
     # The first of January 1970 was a Thursday.
     weekday = (hours // 24 + 3) % 7
     return np.concatenate([[np.log1p(person.n_acts)], person.mix, idle, [hours % 24, weekday]])
-
-
-def _of_sources(racing: Racing, kinds: NDArray[np.int8]) -> Floats:
-    """Every opinion, and its share of the best opinion of the same source on the same kind."""
-    told = np.concatenate([racing.fused[None], racing.opinions])
-    shares = np.full(told.shape, np.nan)
-    for kind in Kind:
-        of_kind = kinds == kind
-        if of_kind.any():
-            best = np.fmax.reduce(told[:, of_kind], axis=1, keepdims=True)
-            shares[:, of_kind] = told[:, of_kind] / np.where(best > 0, best, np.nan)
-    return np.stack([told, shares], axis=1).reshape(-1, len(kinds))

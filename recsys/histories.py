@@ -80,7 +80,15 @@ class History:
 
     def take(self, index: NDArray[Any] | slice) -> "History":
         """The chosen events, in the order chosen; a slice copies nothing."""
-        return History(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        # Field by field: to ask which fields there are would cost as much as to choose.
+        return History(
+            item=self.item[index],
+            type=self.type[index],
+            at_ms=self.at_ms[index],
+            value=self.value[index],
+            duration_s=self.duration_s[index],
+            order=self.order[index],
+        )
 
     def merged(self, later: "History") -> "History":
         """Both histories of one person, in time order."""
@@ -162,6 +170,8 @@ class Histories:
         """Shape (n events,). Which orders a refund of the same person took back."""
         undone = np.zeros(len(self.events), dtype=np.bool_)
         refunds = np.flatnonzero(self.events.type == EventType.REFUND)
+        if len(refunds) == 0:
+            return undone
         for person in np.unique(np.searchsorted(self.offsets, refunds, side="right") - 1):
             span = slice(int(self.offsets[person]), int(self.offsets[person + 1]))
             undone[span] = self.events.take(span).undone(as_of_ms)
@@ -169,6 +179,8 @@ class Histories:
 
     def keeping(self, chosen: Mask) -> "Histories":
         """The same persons with only the chosen events, `chosen` one value an event."""
+        if chosen.all():
+            return self
         kept_before = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int64)
         return Histories(self.events.take(chosen), kept_before[self.offsets])
 

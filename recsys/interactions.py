@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recsys import kernels_lists
 from recsys.catalog import Idxs
 from recsys.events import EventType
 from recsys.histories import UNDATED, Histories, History
@@ -91,8 +92,9 @@ class Row:
     @classmethod
     def of_acts(cls, acts: Acts) -> Self:
         """The row of one person's acts; items whose weights cancel out are left out."""
-        items, where = np.unique(acts.events.item, return_inverse=True)
-        sums = np.bincount(where, weights=acts.weights, minlength=len(items)).astype(np.float32)
+        items, sums = kernels_lists.gathered(acts.events.item, acts.weights)
+        if sums.all():
+            return cls(items, sums, acts)
         kept = sums != 0
         return cls(items[kept], sums[kept], acts)
 

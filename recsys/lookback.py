@@ -14,8 +14,8 @@ from recsys.events import ServedList, millis
 from recsys.features import Asked, Values, features
 from recsys.histories import History
 from recsys.ids import hash64
-from recsys.pipeline import of_items, sourced, told_of
-from recsys.recommend import Answer, Request, context_of
+from recsys.pipeline import of_items
+from recsys.recommend import Answer, Request, context_of, course_of
 
 # The features of so many of a list's first items are kept, about 4 kB.
 MAX_ITEMS = 20
@@ -68,10 +68,9 @@ def values_again(served: ServedList, history: History, bundle: Bundle) -> Values
         raise ValueError(f"list {served.list_id} cannot be looked at again: nothing was kept")
     request = Request(scene=served.scene, user_id=served.user_id, order_items=tuple(said["basket"]))
     context = context_of(request, history, bundle, served.at)
-    pipeline, failed = bundle.pipelines[served.scene], list[str]()
+    course = course_of(bundle, context)
     items = _positions(said["candidates"], bundle.catalog)
-    candidates = of_items(sourced(pipeline, context, bundle.models, failed), items)
-    racing = told_of(pipeline, candidates, context, bundle.models, failed)
+    racing = course.told_of(of_items(course.sourced(), items))
     asked = Asked(row=context.row, basket=context.basket.items, at_ms=millis(served.at))
     table = features(racing, asked, bundle.catalog, facts)
     places: list[int] = said["places"]

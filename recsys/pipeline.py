@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.features import Racing, Values
@@ -14,8 +15,10 @@ from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Model, Ranking
+from recsys.seats import admitted, seating
 
 Floats = NDArray[np.float64]
+VIDEOS_FIRST = (Kind.VIDEO, Kind.PRODUCT)
 T = TypeVar("T")
 
 # What orders candidates besides reciprocal ranks.
@@ -24,8 +27,12 @@ SCORERS = ("blend", "ranker")
 OBJECTIVES = ("watch", "click", "like", "buy", "value")
 # What an item the person had to do with before brings, as a share of what a new one does.
 AGAIN = "again"
-# A scorer sees so many candidates of a kind, the best by reciprocal ranks.
-MAX_SCORED = 200
+# A scorer sees so many candidates, the best of each kind by reciprocal ranks; and so few of them
+# where time is short.
+MAX_SCORED, FEW_SCORED = 200, 50
+# What is left of a request's time below which a list is made with less: few candidates, no scorer,
+# no further source; in milliseconds. Several times what these take, as a busy machine is slower.
+FULL_MS, SCORER_MS, SOURCE_MS = 6.0, 3.0, 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +136,14 @@ class Candidates:
         """How many items are left."""
         return len(self.items)
 
-    def take(self, index: NDArray[np.intp] | Mask) -> "Candidates":
+    def take(self, index: NDArray[Any]) -> "Candidates":
         """The chosen candidates, in the order chosen."""
-        return Candidates(self.items[index], self.scores[index], self.parts[:, index])
+        order = index.astype(np.int32, copy=False)
+        return Candidates(*kernels_race.taken(self.items, self.scores, self.parts, order))
+
+    def without(self, removed: Mask) -> "Candidates":
+        """Those that are not removed, in their order; `removed` has one value a candidate."""
+        return self.take(np.flatnonzero(~removed)) if removed.any() else self
 
 
 def of_items(candidates: Candidates, items: Idxs) -> Candidates:
@@ -148,11 +160,7 @@ def of_items(candidates: Candidates, items: Idxs) -> Candidates:
 
 def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
-    if len(chosen) == 0:
-        return np.zeros(len(items), dtype=np.bool_)
-    ordered = np.sort(chosen)
-    at = np.minimum(np.searchsorted(ordered, items), len(ordered) - 1)
-    found: Mask = ordered[at] == items
+    found: Mask = kernels_race.among(items, chosen)
     return found
 
 
@@ -199,80 +207,130 @@ class Placed:
         What failed and was left out: "source:" and its name, or "scorer:" and which.
     scored
         What the scorer made of everything that was in the race.
+    rung
+        The rung of the ladder that the last of it came from.
     """
 
     candidates: Candidates
     failed: tuple[str, ...] = field(default=())
     scored: Scored | None = None
+    rung: str = "race"
 
 
-def run(
-    pipeline: Pipeline,
-    context: Context,
-    catalog: Catalog,
-    models: Mapping[str, Model],
-    stages: Mapping[str, Stage],
-    scorer: Scorer | None = None,
-) -> Placed:
-    """Run the pipeline; ranks count within a kind, and the kinds take their seats at the end."""
-    failed: list[str] = []
-    candidates = raced(pipeline, context, catalog, models, stages, failed)
-    scored = None
-    if scorer is not None and len(candidates):
-        scored = _guarded(
-            lambda: scorer(told_of(pipeline, candidates, context, models, failed), context),
-            f"scorer:{pipeline.scorer}",
-            failed,
-        )
-    if scored is not None:
-        candidates = Candidates(candidates.items, scored.scores, candidates.parts)
-    # No more than k of a kind can be seated.
-    candidates = _best(candidates, context.kinds, catalog, context.k)
-    kinds = catalog.kind[candidates.items]
-    races = {kind: candidates.take(kinds == kind) for kind in context.kinds}
-    placed = place(races, pipeline.video_share, context.k)
-    return Placed(placed, tuple(dict.fromkeys(failed)), scored)
+RemainingMs = Callable[[], float]
 
 
-def raced(
-    pipeline: Pipeline,
-    context: Context,
-    catalog: Catalog,
-    models: Mapping[str, Model],
-    stages: Mapping[str, Stage],
-    failed: list[str],
-) -> Candidates:
-    """What a scorer is asked about: what the sources sent, fused, filtered, the best of each kind.
+def unhurried() -> float:
+    """What is left of the time of a list that nobody waits for."""
+    return float("inf")
 
-    Names of sources that fail are added to `failed`.
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Course:
+    """One run of a pipeline: what it runs over, and what went wrong so far.
+
+    Parameters
+    ----------
+    remaining_ms
+        What is left of the request's time; less work is begun the less there is.
+    failed
+        Sources and scorers that failed, and "deadline:" with what was left out for want of time.
     """
-    candidates = sourced(pipeline, context, models, failed)
-    for name in pipeline.stages:
-        candidates = stages[name](candidates, context, catalog)
-    return _best(candidates, context.kinds, catalog, MAX_SCORED)
 
+    pipeline: Pipeline
+    context: Context
+    catalog: Catalog
+    models: Mapping[str, Model]
+    stages: Mapping[str, Stage]
+    remaining_ms: RemainingMs = unhurried
+    failed: list[str] = field(default_factory=list)
 
-def sourced(
-    pipeline: Pipeline, context: Context, models: Mapping[str, Model], failed: list[str]
-) -> Candidates:
-    """Everything that the sources send, fused."""
-    rankings = [
-        tuple(_ask(source, context, models, kind, failed) for kind in context.kinds)
-        for source in pipeline.sources
-    ]
-    return fuse(rankings, [source.weight for source in pipeline.sources], pipeline.fusion_k)
+    def placed(self, scorer: Scorer | None = None) -> Placed:
+        """The list; ranks count within a kind, and the kinds take their seats at the end."""
+        candidates, scored = self.raced(), None
+        if scorer is not None and len(candidates) and self._has(SCORER_MS, "scorer"):
+            scored = _guarded(
+                lambda: scorer(self.told_of(candidates), self.context),
+                f"scorer:{self.pipeline.scorer}",
+                self.failed,
+            )
+        if scored is not None:
+            candidates = Candidates(candidates.items, scored.scores, candidates.parts)
+        placed = self.seated(candidates, self.context.k)
+        return Placed(placed, tuple(dict.fromkeys(self.failed)), scored)
 
+    def raced(self) -> Candidates:
+        """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
+        candidates = self.sourced()
+        for name in self.pipeline.stages:
+            candidates = self.stages[name](candidates, self.context, self.catalog)
+        n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
+        return self._admitted(candidates, n)
 
-def _ask(
-    source: Source, context: Context, models: Mapping[str, Model], kind: Kind, failed: list[str]
-) -> Ranking:
-    row = _row(source, context)
-    found = _guarded(
-        lambda: models[source.model].candidates(row, source.limit, kind),
-        f"source:{source.name}",
-        failed,
-    )
-    return Ranking.none() if found is None else found
+    def sourced(self) -> Candidates:
+        """Everything that the sources send, fused."""
+        rankings = [
+            tuple(self._ask(source, kind) for kind in self.context.kinds)
+            for source in self.pipeline.sources
+        ]
+        weights = [source.weight for source in self.pipeline.sources]
+        return fuse(rankings, weights, self.pipeline.fusion_k)
+
+    def _ask(self, source: Source, kind: Kind) -> Ranking:
+        if not self._has(SOURCE_MS, "sources"):
+            return Ranking.none()
+        row = _row(source, self.context)
+        found = _guarded(
+            lambda: self.models[source.model].candidates(row, source.limit, kind),
+            f"source:{source.name}",
+            self.failed,
+        )
+        return Ranking.none() if found is None else found
+
+    def _has(self, ms: float, what: str) -> bool:
+        """Whether so much time is left; if not, what is left out for it is noted."""
+        has_time = self.remaining_ms() >= ms
+        if not has_time:
+            self.failed.append(f"deadline:{what}")
+        return has_time
+
+    def told_of(self, candidates: Candidates) -> Racing:
+        """The candidates with what every source says of each; a failed source says nothing."""
+        items, sources = candidates.items, self.pipeline.sources
+        opinions = np.full((len(sources), len(items)), np.nan, dtype=np.float32)
+        for place_, source in enumerate(sources):
+            if f"source:{source.name}" not in self.failed:
+                row = _row(source, self.context)
+                opinions[place_] = self.models[source.model].score_of(row, items)
+        return Racing(
+            items=items,
+            fused=candidates.scores,
+            opinions=opinions,
+            sources=tuple(source.name for source in sources),
+        )
+
+    def _best(self, candidates: Candidates, n: int) -> tuple[NDArray[np.int32], tuple[int, int]]:
+        """Places of up to n of each kind, best first, videos before products, and how many of each.
+
+        Ties go to the lower position.
+        """
+        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
+        order, counts = kernels_race.best_of_kind(
+            candidates.items, candidates.scores, self.catalog.kind, kinds, n
+        )
+        n_videos = int(counts[0]) if kinds[0] == Kind.VIDEO else 0
+        return order, (n_videos, len(order) - n_videos)
+
+    def _admitted(self, candidates: Candidates, n: int) -> Candidates:
+        order, counts = self._best(candidates, n)
+        if len(order) > n:
+            order = order[admitted(*counts, self.pipeline.video_share, n)]
+        return candidates.take(order)
+
+    def seated(self, candidates: Candidates, k: int) -> Candidates:
+        """The k best, the kinds taking turns by their share."""
+        order, counts = self._best(candidates, k)
+        return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
 
 
 def _row(source: Source, context: Context) -> Row:
@@ -288,36 +346,6 @@ def _guarded(work: Callable[[], T], name: str, failed: list[str]) -> T | None:
         return None
 
 
-def told_of(
-    pipeline: Pipeline,
-    candidates: Candidates,
-    context: Context,
-    models: Mapping[str, Model],
-    failed: list[str],
-) -> Racing:
-    """The candidates with what every source says of each; a failed source says nothing."""
-    items = candidates.items
-    opinions = np.full((len(pipeline.sources), len(items)), np.nan, dtype=np.float32)
-    for place_, source in enumerate(pipeline.sources):
-        if f"source:{source.name}" not in failed:
-            opinions[place_] = models[source.model].score_of(_row(source, context), items)
-    return Racing(
-        items=items,
-        fused=candidates.scores,
-        opinions=opinions,
-        sources=tuple(source.name for source in pipeline.sources),
-    )
-
-
-def _best(candidates: Candidates, kinds: tuple[Kind, ...], catalog: Catalog, n: int) -> Candidates:
-    """The n candidates of each kind with the highest scores, best first; ties: lower position."""
-    order = np.lexsort((candidates.items, -candidates.scores))
-    kind_of = catalog.kind[candidates.items[order]]
-    return candidates.take(
-        np.concatenate([order[np.flatnonzero(kind_of == kind)[:n]] for kind in kinds])
-    )
-
-
 def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: float) -> Candidates:
     """Reciprocal-rank fusion (Cormack, Clarke, Büttcher 2009) with a weight a source.
 
@@ -330,44 +358,10 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
     """
     every = [ranking for one in rankings for ranking in one]
     items = np.concatenate([np.empty(0, dtype=np.int32), *(r.items for r in every)])
-    distinct, where = np.unique(items, return_inverse=True)
-    parts = np.zeros((len(rankings), len(distinct)))
-    start = 0
-    for row, (one, weight) in enumerate(zip(rankings, weights, strict=True)):
-        for ranking in one:
-            n = len(ranking.items)
-            parts[row, where[start : start + n]] = weight / (fusion_k + 1 + np.arange(n))
-            start += n
-    return Candidates(distinct, parts.sum(axis=0), parts)
-
-
-def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
-    """Seat the kinds so that every beginning of the list keeps the share to half a seat.
-
-    A kind that runs out leaves its seats to the other.
-    """
-    if len(races) == 1:
-        (only,) = races.values()
-        return only.take(np.arange(min(k, len(only))))
-    videos, products = races[Kind.VIDEO], races[Kind.PRODUCT]
-    seats = _seats(len(videos), len(products), video_share, k)
-    both = Candidates(
-        np.concatenate([videos.items, products.items]),
-        np.concatenate([videos.scores, products.scores]),
-        np.concatenate([videos.parts, products.parts], axis=1),
+    ends = np.cumsum([len(ranking.items) for ranking in every])
+    source_of = np.repeat(np.arange(len(rankings)), [len(one) for one in rankings])
+    return Candidates(
+        *kernels_race.fused(
+            items, ends, source_of.astype(np.int32), np.array(weights, dtype=np.float64), fusion_k
+        )
     )
-    order = np.where(seats, np.cumsum(seats) - 1, len(videos) + np.cumsum(~seats) - 1)
-    return both.take(order.astype(np.intp))
-
-
-def _seats(n_videos: int, n_products: int, video_share: float, k: int) -> Mask:
-    """Which seats are videos'."""
-    k = min(k, n_videos + n_products)
-    due = np.floor(np.arange(1, k + 1) * video_share + 0.5)
-    seats: Mask = np.diff(due, prepend=0) > 0
-    given = int(seats.sum())
-    if given > n_videos:
-        seats[np.flatnonzero(seats)[n_videos:]] = False
-    elif k - given > n_products:
-        seats[np.flatnonzero(~seats)[n_products:]] = True
-    return seats

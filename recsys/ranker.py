@@ -1,4 +1,4 @@
-"""Boosted trees as flat arrays, answered with numpy: what orders candidates by their features."""
+"""Boosted trees as flat arrays: what orders candidates by their features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_features
 from recsys.errors import BundleError
 from recsys.features import Values
 from recsys.ids import Mask, Texts
@@ -14,8 +15,6 @@ from recsys.ids import Mask, Texts
 Floats = NDArray[np.float64]
 # A deeper tree would be padded to more leaves than it has.
 MAX_DEPTH = 6
-# So many candidates at a time, so that what is worked with stays in the cache of a core.
-BLOCK = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,32 +54,10 @@ class Trees:
         table
             Shape (n, n features). NaN goes where each node sends what is not known.
         """
-        column = np.where(self.is_left_if_missing, self.column, self.column + table.shape[1])
-        blocks = [table[at : at + BLOCK] for at in range(0, len(table), BLOCK)]
-        return np.concatenate([np.empty(0), *(self._block(one, column) for one in blocks)])
-
-    def _block(self, table: Values, column: NDArray[np.int32]) -> Floats:
-        """The scores of a few candidates, all trees a level at a time."""
-        n, n_trees = len(table), len(column)
-        by_column = np.ascontiguousarray(table.T)
-        missing = np.isnan(by_column)
-        # Both ends of the line for what is not known: −∞ goes left of any threshold, ∞ right.
-        both = np.concatenate([by_column, by_column])
-        both[: len(by_column)][missing] = -np.inf
-        both[len(by_column) :][missing] = np.inf
-        candidates = np.arange(n)
-        first = (np.arange(n_trees) * column.shape[1])[:, None]
-        starts = column.ravel().astype(np.int64) * n
-        at = np.zeros((n_trees, n), dtype=np.int64)
-        for level in range(self.depth):
-            node = at + (first + (2**level - 1))
-            asked = starts.take(node)
-            asked += candidates
-            is_right = both.take(asked) > self.threshold.take(node)
-            at += at
-            at += is_right
-        at += (np.arange(n_trees) * self.leaf.shape[1])[:, None]
-        return np.asarray(self.leaf.take(at).sum(axis=0))
+        found: Floats = kernels_features.tree_scores(
+            self.column, self.is_left_if_missing, self.threshold, self.leaf, table
+        )
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

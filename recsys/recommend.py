@@ -1,6 +1,6 @@
 """Request and history → served list: what the service, the evaluation and a simulator call."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -11,7 +11,8 @@ from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context, Placed, Scored, run
+from recsys.ladder import filled
+from recsys.pipeline import Candidates, Context, Course, RemainingMs, Scored, unhurried
 from recsys.reasons import Explainer
 from recsys.scenes import scene_named
 from recsys.stages import STAGES
@@ -74,11 +75,14 @@ class Answer:
     ----------
     scored
         What the scorer saw and made of all candidates, where there was one.
+    rung
+        The rung of the ladder that the last of it came from; "race" if none was needed.
     """
 
     served: ServedList
     items: Idxs
     scored: Scored | None = None
+    rung: str = "race"
 
 
 def recommend(
@@ -89,6 +93,7 @@ def recommend(
     at: datetime,
     list_id: str,
     language: str = "en",
+    remaining_ms: RemainingMs = unhurried,
 ) -> Answer:
     """The list for one request.
 
@@ -100,14 +105,14 @@ def recommend(
         The moment of the request; nothing later may be in the history.
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
+    remaining_ms
+        What is left of the time of the request; the less, the less work is begun for it.
     """
     context = context_of(request, history, bundle, at)
-    pipeline = bundle.pipelines[request.scene]
-    scorer = bundle.scorer(request.scene)
-    placed = run(pipeline, context, bundle.catalog, bundle.models, STAGES, scorer)
-    placed = _filled(placed, context, bundle)
+    course = course_of(bundle, context, remaining_ms)
+    placed = filled(course.placed(bundle.scorer(request.scene)), course, bundle)
     explainer = Explainer(
-        pipeline=pipeline,
+        pipeline=course.pipeline,
         context=context,
         standing=history.take(~history.undone(context.at_ms)),
         catalog=bundle.catalog,
@@ -120,12 +125,26 @@ def recommend(
         scene=request.scene,
         at=at,
         bundle=bundle.bundle_id,
-        pipeline=pipeline.name,
+        pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, bundle),
         degraded=placed.failed,
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
-    return Answer(served, placed.candidates.items, placed.scored)
+    return Answer(served, placed.candidates.items, placed.scored, placed.rung)
+
+
+def course_of(
+    bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried
+) -> Course:
+    """The run of a bundle's pipeline for one context."""
+    return Course(
+        pipeline=bundle.pipelines[context.scene],
+        context=context,
+        catalog=bundle.catalog,
+        models=bundle.models,
+        stages=STAGES,
+        remaining_ms=remaining_ms,
+    )
 
 
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
@@ -158,41 +177,6 @@ def _basket(request: Request, history: History, bundle: Bundle) -> Row:
 def _evenly(items: list[int]) -> Row:
     distinct = np.unique(np.array(items, dtype=np.int32))
     return Row(distinct, np.ones(len(distinct), dtype=np.float32))
-
-
-def _filled(placed: Placed, context: Context, bundle: Bundle) -> Placed:
-    """A list that came out short, filled with the newest items.
-
-    A page is never empty for want of an opinion; the stages hold here as everywhere.
-    """
-    candidates = placed.candidates
-    missing = context.k - len(candidates)
-    if missing <= 0:
-        return placed
-    pipeline = bundle.pipelines[context.scene]
-    context = replace(
-        context, excluded=np.concatenate([context.excluded, candidates.items]).astype(np.int32)
-    )
-    newest = _newest(context, bundle.catalog, len(pipeline.sources))
-    for name in dict.fromkeys(("excluded", *pipeline.stages)):
-        newest = STAGES[name](newest, context, bundle.catalog)
-    newest = newest.take(np.arange(min(missing, len(newest))))
-    # A scorer's scores may be below 0, and what only fills must not seem better than they are.
-    lowest = min(0.0, float(candidates.scores.min(initial=0.0)))
-    return replace(
-        placed,
-        candidates=Candidates(
-            np.concatenate([candidates.items, newest.items]),
-            np.concatenate([candidates.scores, newest.scores + lowest]),
-            np.concatenate([candidates.parts, newest.parts], axis=1),
-        ),
-    )
-
-
-def _newest(context: Context, catalog: Catalog, n_sources: int) -> Candidates:
-    shown = np.flatnonzero(catalog.on_sale & np.isin(catalog.kind, context.kinds))
-    items = shown[np.argsort(-catalog.published_ms[shown], kind="stable")].astype(np.int32)
-    return Candidates(items, np.zeros(len(items)), np.zeros((n_sources, len(items))))
 
 
 def _is_personal(candidates: Candidates, request: Request, bundle: Bundle) -> bool:

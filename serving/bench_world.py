@@ -13,22 +13,27 @@ from numpy.typing import NDArray
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Item, Kind
 from recsys.events import Event, EventType
+from recsys.facts import COLUMNS, Facts
+from recsys.features import names_of
 from recsys.interactions import Rows, Taste, Weighting
 from recsys.models.als import ALS
 from recsys.models.base import Model
-from recsys.models.cards import Cards
 from recsys.models.index import IndexByKind
 from recsys.models.item_knn import ItemKNN
 from recsys.models.lists import ListsByKind, ScoredLists
 from recsys.models.popularity import Popularity
 from recsys.models.tags import TagProfile
 from recsys.pipeline import Pipeline, Source
+from recsys.ranker import Ranker, Trees
 from recsys.watching import WatchCurve
 
 CLUSTER = 1_000
 N_TAGS = 2_000
 TAGS_AN_ITEM = 5
 ITEMS_A_PERSON = 30
+# The sources of its pipelines, and how much each counts.
+SOURCES = {"item_knn": 1.0, "als": 1.0, "tags": 0.3, "popular": 0.1}
+N_TREES, TREE_DEPTH = 100, 5
 # Divides no cluster's half, so that steps of it meet every item of a kind once.
 STRIDE = 37
 
@@ -46,6 +51,8 @@ def synthetic_bundle(n_items: int, bundle_id: str, seed: int = 0) -> Bundle:
         pipelines={"home": _pipeline("home", "history"), "post_checkout": _pipeline("p", "basket")},
         figures={},
         data_until_ms=0,
+        rankers={scene: _ranker(rng) for scene in ("home", "post_checkout")},
+        facts=Facts(rng.random((n_items, len(COLUMNS)), dtype=np.float32)),
     )
 
 
@@ -109,7 +116,6 @@ def _models(rows: Rows, catalog: Catalog, rng: np.random.Generator) -> dict[str,
         "item_knn": knn,
         "als": _als(catalog, rng),
         "tags": TagProfile().fit(rows, catalog),
-        "cards": Cards().fit(rows, catalog),
         "popular": Popularity().fit(rows, catalog),
     }
 
@@ -141,9 +147,23 @@ def _lists(n_items: int, k: int, parity: int, rng: np.random.Generator) -> Score
     )
 
 
+def _ranker(rng: np.random.Generator) -> Ranker:
+    """Trees that ask for any feature at any value between 0 and 1, where most features lie."""
+    names, n_nodes = names_of(list(SOURCES)), 2**TREE_DEPTH - 1
+    trees = Trees(
+        column=rng.integers(len(names), size=(N_TREES, n_nodes)).astype(np.int32),
+        is_left_if_missing=rng.random((N_TREES, n_nodes)) < 0.5,
+        threshold=rng.random((N_TREES, n_nodes), dtype=np.float32),
+        leaf=rng.normal(size=(N_TREES, n_nodes + 1)),
+    )
+    return Ranker.of(trees, names)
+
+
 def _pipeline(name: str, of: str) -> Pipeline:
-    weights = {"item_knn": 1.0, "als": 1.0, "tags": 0.3, "cards": 0.5, "popular": 0.1}
-    sources = tuple(Source(name=n, model=n, of=of, weight=w) for n, w in weights.items())
+    sources = tuple(Source(name=n, model=n, of=of, weight=w) for n, w in SOURCES.items())
     return Pipeline(
-        name=name, sources=sources, stages=("on_sale", "excluded", "bought", "seen", "same_need")
+        name=name,
+        sources=sources,
+        stages=("on_sale", "excluded", "bought", "seen", "same_need"),
+        scorer="ranker",
     )

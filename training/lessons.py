@@ -14,9 +14,8 @@ from recsys.events import millis
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, Values, features
 from recsys.ids import Mask
-from recsys.pipeline import among, known_items, of_items, raced, sourced, told_of
-from recsys.recommend import Request, context_of
-from recsys.stages import STAGES
+from recsys.pipeline import among, known_items, of_items
+from recsys.recommend import Request, context_of, course_of
 
 Floats = NDArray[np.float64]
 # A scorer is judged by so long a beginning of the list.
@@ -140,14 +139,10 @@ class Teacher:
     def raced(self, case: Case, shown: Idxs | None = None) -> tuple[Racing, Asked]:
         """The candidates of a case, or the items that were shown, as a scorer would get them."""
         request = Request(scene=self.scene, user_id=case.user_id, order_items=case.basket)
-        bundle, failed = self.bundle, list[str]()
-        context = context_of(request, case.history, bundle, case.at)
-        pipeline = bundle.pipelines[self.scene]
-        if shown is None:
-            candidates = raced(pipeline, context, bundle.catalog, bundle.models, STAGES, failed)
-        else:
-            candidates = of_items(sourced(pipeline, context, bundle.models, failed), shown)
-        racing = told_of(pipeline, candidates, context, bundle.models, failed)
+        context = context_of(request, case.history, self.bundle, case.at)
+        course = course_of(self.bundle, context)
+        candidates = course.raced() if shown is None else of_items(course.sourced(), shown)
+        racing = course.told_of(candidates)
         asked = Asked(row=context.row, basket=context.basket.items, at_ms=millis(case.at))
         return racing, asked
 

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsys.catalog import Catalog, Idxs, Kind, spans
+from recsys import kernels_lists
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.alignment import aligned
 from recsys.models.base import Because, Ranking, Scores
-from recsys.models.lists import ScoredLists, Sparse
+from recsys.models.lists import ScoredLists, Sparse, Sums
 from recsys.models.telling import tells
 from recsys.models.traits import Group, Traits
 
@@ -79,46 +80,36 @@ class Affinity:
 
     def _profile(self, row: Row) -> Ranking:
         strongest = row.strongest(MAX_KEYS)
-        traits, weights = self.vectors.summed(strongest.items, strongest.weights)
-        most = Ranking.best(np.arange(len(traits)), np.abs(weights), MAX_TRAITS).items
-        return Ranking(traits[most], weights[most])
+        found = self.vectors.sums(strongest.items, strongest.weights)
+        if len(found.items) <= MAX_TRAITS:
+            return Ranking(found.items, found.scores)
+        most = np.argpartition(np.abs(found.scores), -MAX_TRAITS)[-MAX_TRAITS:]
+        return Ranking(found.items[most], found.scores[most])
 
-    def wanted(self, row: Row) -> Ranking:
-        """The traits that make an item fit, ascending, with how much."""
+    def wanted(self, row: Row) -> Sums:
+        """The traits that make an item fit, with how much."""
         own = self.profile(row)
         return row.once(
-            (self.vectors, "wanted"), lambda: Ranking(*self.aligned.summed(own.items, own.scores))
+            (self.vectors, "wanted"), lambda: self.aligned.sums(own.items, own.scores)
         )
 
     def scores(self, row: Row, items: Idxs) -> Scores:
         """How well some items fit, shape (n items,); 0 where nothing is said."""
-        wanted = self.wanted(row)
-        weights = np.zeros(len(self.tag), dtype=np.float32)
-        weights[wanted.items] = wanted.scores
-        at, lengths = spans(self.vectors.offsets, items)
-        parts = weights[self.vectors.items[at]] * self.vectors.scores[at]
-        place = np.repeat(np.arange(len(items)), lengths)
-        return np.bincount(place, weights=parts, minlength=len(items)).astype(np.float32)
+        return self.vectors.products(items, self.wanted(row))
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's own trait that adds most to each item: its tag, or the own item that has it."""
         own = self.profile(row)
         liked = np.flatnonzero(own.scores > 0)
-        wanted, parts, place = self.aligned.entries(own.items[liked], own.scores[liked])
-        found: list[Because | None] = []
-        for item in items.tolist():
-            added = self._of_item(item)[wanted] * parts
-            by_trait = np.bincount(place, weights=added, minlength=len(liked))
-            best = int(np.argmax(by_trait)) if len(liked) else 0
-            is_told = len(liked) > 0 and by_trait[best] > 0
-            found.append(self._told(row, int(own.items[liked[best]])) if is_told else None)
-        return found
-
-    def _of_item(self, item: int) -> Scores:
-        weights = np.zeros(len(self.tag), dtype=np.float32)
-        span = slice(int(self.vectors.offsets[item]), int(self.vectors.offsets[item + 1]))
-        weights[self.vectors.items[span]] = self.vectors.scores[span]
-        return weights
+        traits, weights = own.items[liked], own.scores[liked]
+        lists = (self.aligned, self.vectors)
+        best = kernels_lists.strongest_by_way(
+            *(one for each in lists for one in (each.offsets, each.items, each.scores)),
+            traits,
+            weights,
+            items,
+        )
+        return [None if at < 0 else self._told(row, int(traits[at])) for at in best.tolist()]
 
     def _told(self, row: Row, trait: int) -> Because:
         """The tag where the trait is one; else the own item liked most for the trait."""

@@ -1,18 +1,18 @@
 """Matrix factorisation for implicit feedback: items as vectors, a person as a fit to their row."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix
 
+from recsys import kernels_vectors
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
-from recsys.models.base import Because, Ranking, Scores, check_fitted, largest_parts
+from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.index import IndexByKind
-from recsys.models.lists import Sparse, has_liked
+from recsys.models.lists import Sparse, best_above_zero, has_liked
 
 Doubles = NDArray[np.float64]
 POWER_STEPS = 20
@@ -99,25 +99,23 @@ class ALS:
             self.index_ = IndexByKind.of(self.item_factors_, indexed, self.seed)
         return self
 
-    def _equation(self, row: Row) -> tuple[Any, Doubles, Doubles]:
-        """The person's matrix as a Cholesky factor, their items' factors, and confidences."""
-        return row.once((self.index_, "equation"), lambda: self._factored(row))
+    def _equation(self, row: Row) -> tuple[Doubles, Doubles]:
+        """The person's matrix as a Cholesky factor, and their vector."""
+        found: tuple[Doubles, Doubles] = row.once(
+            (self.index_, "equation"),
+            lambda: kernels_vectors.folded(
+                self.item_factors_, self.ridge_, row.items, self._confidence(row)
+            ),
+        )
+        return found
 
-    def _factored(self, row: Row) -> tuple[Any, Doubles, Doubles]:
-        own = self.item_factors_[row.items].astype(np.float64)
-        confidence = self.alpha * row.weights.astype(np.float64)
-        matrix = self.ridge_ + (own.T * (np.abs(confidence) - 1)) @ own
-        return cho_factor(matrix, check_finite=False), own, confidence
+    def _confidence(self, row: Row) -> Doubles:
+        return self.alpha * row.weights.astype(np.float64)
 
     def folded(self, row: Row) -> Scores:
         """The person's vector, shape (factors,); as the library's `recalculate_user` gives it."""
         check_fitted(self)
-        return row.once((self.index_, "folded"), lambda: self._folded(row))
-
-    def _folded(self, row: Row) -> Scores:
-        factor, own, confidence = self._equation(row)
-        liked = np.maximum(confidence, 0) @ own
-        return np.asarray(cho_solve(factor, liked, check_finite=False), dtype=np.float32)
+        return self._equation(row)[1].astype(np.float32)
 
     def score(self, rows: Rows) -> Scores:
         """Product of the folded-in row with every item; about 1 for what is surely liked."""
@@ -136,21 +134,22 @@ class ALS:
             return Ranking.none()
         person = self.folded(row)
         if len(self.item_factors_) <= self.exact_below:
-            scores = self.item_factors_ @ person
-            kept = np.flatnonzero(
-                (scores > 0) if within is None else (scores > 0) & (self.kind_ == within)
-            )
-            return Ranking.best(kept, scores[kept], k)
+            scores = row.once((self.index_, "exact"), lambda: self.item_factors_ @ person)
+            kind = -1 if within is None else int(within)
+            return Ranking(*kernels_vectors.best_of_all(scores, self.kind_, kind, k))
         items = self.index_.near(person, self.n_scored, within)
-        scores = self.item_factors_[items] @ person
-        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+        return best_above_zero(items, self._products(person, items), k)
+
+    def _products(self, person: Scores, items: Idxs) -> Scores:
+        found: Scores = kernels_vectors.products_of(self.item_factors_, person, items)
+        return found
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Product of the folded-in row with the items."""
         check_fitted(self)
         if not (row.weights > 0).any():
             return np.full(len(items), np.nan, dtype=np.float32)
-        return np.asarray(self.item_factors_[items] @ self.folded(row), dtype=np.float32)
+        return self._products(self.folded(row), items)
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The row's item of largest part in each score, a sum over the row's liked items.
@@ -160,10 +159,11 @@ class ALS:
         check_fitted(self)
         if len(row) == 0:
             return [None] * len(items)
-        factor, own, confidence = self._equation(row)
-        solved = cho_solve(factor, self.item_factors_[items].T.astype(np.float64))
-        parts = np.maximum(confidence, 0)[:, None] * (own @ solved)
-        return largest_parts(row, parts)
+        factor, _ = self._equation(row)
+        places = kernels_vectors.largest_part(
+            self.item_factors_, factor, row.items, self._confidence(row), items
+        )
+        return [None if at < 0 else Because(item_idx=int(row.items[at])) for at in places.tolist()]
 
 
 def _largest_singular_value(matrix: Sparse) -> float:

@@ -11,28 +11,51 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recsys import kernels_lists
 from recsys.catalog import Idxs, Kind, spans
 from recsys.ids import Ints
 from recsys.interactions import Row, Rows
 from recsys.models.base import Ranking, Scores
 
-# Distinct last bits by which entries are sieved.
-SIEVE = 4_096
-
 Sparse = csr_array[Any, tuple[int, int]]
 
 
-def sums(items: Idxs, values: NDArray[Any]) -> tuple[Idxs, Scores]:
-    """The distinct items, ascending, and the sum of each one's values."""
-    # Keys that carry their own place sort several times faster than np.unique with an inverse.
-    packed = (items.astype(np.int64) << 32) | np.arange(len(items))
-    packed.sort()
-    ordered = packed >> 32
-    firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    if len(firsts) == 0:
-        return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-    added = np.add.reduceat(values[packed & 0xFFFFFFFF], firsts)
-    return ordered[firsts].astype(np.int32), added.astype(np.float32)
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """What lists add up to: asked for the best items, then for some items' scores.
+
+    Attributes
+    ----------
+    items, scores
+        Shape (n,), each item once, in no order.
+    slots
+        A hash table of the items' places.
+    """
+
+    items: Idxs
+    scores: Scores
+    slots: Idxs
+
+    @classmethod
+    def of(cls, items: Idxs, scores: Scores) -> Self:
+        """The sums of each item's scores."""
+        one_list = np.array([0, len(items)], dtype=np.int64)
+        key, weight = np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.float32)
+        return cls(*kernels_lists.summed(one_list, items, scores, key, weight))
+
+    def best(self, k: int) -> Ranking:
+        """The k items of highest score, only above 0."""
+        return Ranking(*kernels_lists.best(self.items, self.scores, k))
+
+    def of_items(self, items: Idxs) -> Scores:
+        """The scores of some items, shape (n items,); NaN where no list has the item."""
+        found: Scores = kernels_lists.looked_up(self.items, self.scores, self.slots, items)
+        return found
+
+    def ascending(self) -> tuple[Idxs, Scores]:
+        """The items, ascending, and their scores."""
+        order = np.argsort(self.items)
+        return self.items[order], self.scores[order]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,16 +97,24 @@ class ScoredLists:
         key = np.repeat(np.arange(len(keys)), lengths)
         return self.items[at], self.scores[at] * weights[key], key
 
-    def summed(self, keys: NDArray[Any], weights: NDArray[Any]) -> tuple[Idxs, Scores]:
-        """The distinct items of some keys' lists, ascending, with their weighted sums."""
-        items, values, _ = self.entries(keys, weights)
-        return sums(items, values)
+    def sums(self, keys: Idxs, weights: Scores) -> Sums:
+        """The distinct items of some keys' lists, with their weighted sums."""
+        return Sums(*kernels_lists.summed(self.offsets, self.items, self.scores, keys, weights))
 
-    def pool(self, keys: NDArray[Any]) -> Idxs:
-        """The distinct items of some keys' lists, ascending."""
-        at, _ = spans(self.offsets, keys)
-        items = np.sort(self.items[at])
-        return items[np.flatnonzero(np.diff(items, prepend=-1))]
+    def summed(self, keys: Idxs, weights: Scores) -> tuple[Idxs, Scores]:
+        """The same, the items ascending."""
+        return self.sums(keys, weights).ascending()
+
+    def pool(self, keys: Idxs) -> Idxs:
+        """The distinct items of some keys' lists, in no order."""
+        found: Idxs = kernels_lists.pooled(self.offsets, self.items, keys)
+        return found
+
+    def products(self, keys: Idxs, weights: Sums) -> Scores:
+        """For each key the sum over its list of score times weight, shape (n keys,)."""
+        told = (weights.items, weights.scores, weights.slots)
+        found: Scores = kernels_lists.products(self.offsets, self.items, self.scores, keys, *told)
+        return found
 
     def csr(self, n_items: int) -> Sparse:
         """The same as a matrix, shape (n_keys, n_items), for dense work."""
@@ -121,20 +152,17 @@ class ListsByKind:
 
     def ranking(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k items of highest weighted sum over the lists of the row's items; only above 0."""
-        found = [_summed(lists, row) for lists in self.within(within)]
-        items = np.concatenate([items for items, _ in found])
-        scores = np.concatenate([scores for _, scores in found])
-        kept = scores > 0
-        return Ranking.best(items[kept], scores[kept], k)
+        found = [_summed(lists, row).best(k) for lists in self.within(within)]
+        return found[0] if len(found) == 1 else merged(found, k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """The weighted sums of some items, shape (n items,); NaN where no list has the item."""
-        scores = np.full(len(items), np.nan, dtype=np.float32)
-        for lists in self.within(None):
-            scores = np.fmax(scores, looked_up(*_summed(lists, row), items))
-        return scores if (row.weights > 0).any() else np.full_like(scores, np.nan)
+        if not (row.weights > 0).any():
+            return np.full(len(items), np.nan, dtype=np.float32)
+        one, other = (_summed(lists, row).of_items(items) for lists in self.within(None))
+        return np.fmax(one, other)
 
-    def pool(self, keys: NDArray[Any], within: Kind | None) -> Idxs:
+    def pool(self, keys: Idxs, within: Kind | None) -> Idxs:
         """The distinct items of some keys' lists."""
         return np.concatenate([lists.pool(keys) for lists in self.within(within)])
 
@@ -145,25 +173,27 @@ class ListsByKind:
 
     def strongest_keys(self, row: Row, items: Idxs) -> list[int | None]:
         """For each item the row's item whose list gives most for it; None if none gives any."""
-        strongest: list[int | None] = [None] * len(items)
-        if len(items) == 0:
-            return strongest
-        best = np.zeros(len(items))
-        place = {int(item): number for number, item in enumerate(items)}
-        # Few of thousands of entries are of the items asked for: their last bits rule most out.
-        has_bits = np.zeros(SIEVE, dtype=np.bool_)
-        has_bits[items % SIEVE] = True
-        for lists in self.within(None):
-            at, lengths = spans(lists.offsets, row.items)
-            sieved = np.flatnonzero(has_bits[lists.items[at] % SIEVE])
-            key = np.searchsorted(np.cumsum(lengths), sieved, side="right")
-            values = lists.scores[at[sieved]] * row.weights[key]
-            listed = lists.items[at[sieved]].tolist()
-            for item, value, own in zip(listed, values.tolist(), key.tolist(), strict=True):
-                number = place.get(item)
-                if number is not None and value > best[number]:
-                    best[number], strongest[number] = value, int(row.items[own])
-        return strongest
+        asked = np.ascontiguousarray(items, dtype=np.int32)
+        (one, value), (other, larger) = (
+            kernels_lists.strongest(
+                lists.offsets, lists.items, lists.scores, row.items, row.weights, asked
+            )
+            for lists in self.within(None)
+        )
+        places = np.where(larger > value, other, one)
+        keys = row.items[places].tolist() if len(row) else places.tolist()
+        return [
+            None if place < 0 else key for place, key in zip(places.tolist(), keys, strict=True)
+        ]
+
+
+def merged(rankings: list[Ranking], k: int) -> Ranking:
+    """The k best of rankings of different items."""
+    return Ranking.best(
+        np.concatenate([one.items for one in rankings]),
+        np.concatenate([one.scores for one in rankings]),
+        k,
+    )
 
 
 def looked_up(known: Idxs, scores: Scores, items: Idxs) -> Scores:
@@ -176,9 +206,14 @@ def looked_up(known: Idxs, scores: Scores, items: Idxs) -> Scores:
     return found
 
 
-def _summed(lists: ScoredLists, row: Row) -> tuple[Idxs, Scores]:
+def _summed(lists: ScoredLists, row: Row) -> Sums:
     """What the lists of a row's items add up to: asked for candidates, then for their scores."""
-    return row.once((lists, "summed"), lambda: lists.summed(row.items, row.weights))
+    return row.once((lists, "summed"), lambda: lists.sums(row.items, row.weights))
+
+
+def best_above_zero(items: Idxs, scores: Scores, k: int) -> Ranking:
+    """The k items of highest score, only above 0; ties go to the lower position."""
+    return Ranking(*kernels_lists.best(items, scores, k))
 
 
 def opinions(scores: Sparse, rows: Rows) -> Scores:

@@ -12,7 +12,7 @@ from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row, Rows
 from recsys.models.affinity import Affinity
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.lists import ScoredLists, liked_only, opinions
+from recsys.models.lists import ScoredLists, best_above_zero, liked_only, opinions
 from recsys.models.traits import Group
 
 
@@ -109,8 +109,7 @@ class Newness:
         if not (row.weights > 0).any():
             return Ranking.none()
         items = self.affinity_.pool(row, self.postings_, self.n_traits, within)
-        scores = self._scores(row, items)
-        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+        return best_above_zero(items, self._scores(row, items), k)
 
     def _scores(self, row: Row, items: Idxs) -> Scores:
         return self.affinity_.scores(row, items) * self._newness(items, self._moment(row))

@@ -16,11 +16,11 @@ from recsys.models.lists import (
     ListsByKind,
     ScoredLists,
     Sparse,
+    Sums,
+    best_above_zero,
     best_of_rows,
     has_liked,
-    looked_up,
     opinions,
-    sums,
 )
 from recsys.models.orders import Orders, has_orders
 from recsys.models.repurchase import Rhythm, Shelf
@@ -169,16 +169,16 @@ class NextBasket:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The best of the own items and of what follows the latest."""
         check_fitted(self)
-        items, scores = self._scored(row)
-        kept = scores > 0
-        if within is not None:
-            kept &= self.is_product_[items] == (within is Kind.PRODUCT)
-        return Ranking.best(items[kept], scores[kept], k)
+        found = self._scored(row)
+        if within is None:
+            return found.best(k)
+        kept = self.is_product_[found.items] == (within is Kind.PRODUCT)
+        return best_above_zero(found.items[kept], found.scores[kept], k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """As `candidates` scores them."""
         check_fitted(self)
-        return looked_up(*self._scored(row), items)
+        return self._scored(row).of_items(items)
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The item itself where it is the person's own, else the one that it follows most."""
@@ -204,18 +204,18 @@ class NextBasket:
         shelf, chances = self._own(rows, orders)
         return shelf.items, chances, self._recent(orders)[0].strongest(MAX_KEYS)
 
-    def _scored(self, row: Row) -> tuple[Idxs, Scores]:
-        """Every item with an opinion, ascending, and its score."""
+    def _scored(self, row: Row) -> Sums:
+        """Every item with an opinion, and its score."""
         return row.once((self.followers_, "scored"), lambda: self._score(row))
 
-    def _score(self, row: Row) -> tuple[Idxs, Scores]:
+    def _score(self, row: Row) -> Sums:
         own, chances, recent = self._asked(row)
         found = [
-            lists.summed(recent.items, recent.weights) for lists in self.followers_.within(None)
+            lists.sums(recent.items, recent.weights) for lists in self.followers_.within(None)
         ]
-        return sums(
-            np.concatenate([own, *(items for items, _ in found)]),
-            np.concatenate([chances, *(scores for _, scores in found)]),
+        return Sums.of(
+            np.concatenate([own, *(one.items for one in found)]),
+            np.concatenate([chances, *(one.scores for one in found)]),
         )
 
 

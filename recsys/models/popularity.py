@@ -8,7 +8,7 @@ import numpy as np
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.lists import ListsByKind, ScoredLists, liked_only
+from recsys.models.lists import ListsByKind, ScoredLists, liked_only, merged
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -55,9 +55,8 @@ class Popularity:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k most popular items, whatever the row holds."""
         check_fitted(self)
-        lists = self.lists_.within(within)
-        items = np.concatenate([one.items[:k] for one in lists])
-        return Ranking.best(items, np.concatenate([one.scores[:k] for one in lists]), k)
+        found = [Ranking(one.items[:k], one.scores[:k]) for one in self.lists_.within(within)]
+        return found[0] if len(found) == 1 else merged(found, k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Their summed weights, whatever the row holds; NaN for items nobody liked."""

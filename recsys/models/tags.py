@@ -6,10 +6,18 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from recsys.catalog import Catalog, Idxs, Kind, spans
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
-from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only, opinions
+from recsys.models.lists import (
+    ListsByKind,
+    ScoredLists,
+    Sparse,
+    Sums,
+    best_above_zero,
+    liked_only,
+    opinions,
+)
 
 MAX_KEYS = 100
 
@@ -75,52 +83,41 @@ class TagProfile:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The best of the postings of the row's strongest tags, scored with all its tags."""
         check_fitted(self)
-        tags, weights = self._profile(row)
-        strongest = Ranking.best(tags[weights > 0], weights[weights > 0], self.n_tags)
+        profile = self._profile(row)
+        strongest = profile.best(self.n_tags)
         items = self.postings_.pool(strongest.items, within)
-        scores = self._scores(items, tags, weights)
-        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+        return best_above_zero(items, self._scores(items, profile), k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Product of all the row's tags with the items', times their boost; NaN without a tag."""
         check_fitted(self)
-        scores = self._scores(items, *self._profile(row))
         if not (row.weights > 0).any():
-            return np.full_like(scores, np.nan)
+            return np.full(len(items), np.nan, dtype=np.float32)
+        scores = self._scores(items, self._profile(row))
         return np.where(scores == 0, np.float32(np.nan), scores)
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The tag that adds most to each item's score."""
         check_fitted(self)
-        shared, parts, place = self._parts(items, *self._profile(row))
-        found: list[Because | None] = []
-        for number in range(len(items)):
-            mine = (place == number) & (parts > 0)
-            best = Ranking.best(shared[mine], parts[mine], 1)
-            found.append(Because(tag_idx=int(best.items[0])) if len(best.items) else None)
+        profile = self._profile(row)
+        own, parts, place = self.vectors_.entries(items, np.ones(len(items), dtype=np.float32))
+        parts = np.nan_to_num(profile.of_items(own)) * parts
+        found: list[Because | None] = [None] * len(items)
+        # The largest part of an item comes last, and of equal ones the lower tag.
+        for at in np.lexsort((-own, parts)).tolist():
+            if parts[at] > 0:
+                found[place[at]] = Because(tag_idx=int(own[at]))
         return found
 
-    def _profile(self, row: Row) -> tuple[Idxs, Scores]:
+    def _profile(self, row: Row) -> Sums:
         strongest = row.strongest(MAX_KEYS)
         return row.once(
             (self.vectors_, "profile"),
-            lambda: self.vectors_.summed(strongest.items, strongest.weights),
+            lambda: self.vectors_.sums(strongest.items, strongest.weights),
         )
 
-    def _scores(self, items: Idxs, tags: Idxs, weights: Scores) -> Scores:
-        _, parts, place = self._parts(items, tags, weights)
-        scores = np.bincount(place, weights=parts, minlength=len(items))
-        return np.asarray(scores * self.boost_[items], dtype=np.float32)
-
-    def _parts(self, items: Idxs, tags: Idxs, weights: Scores) -> tuple[Idxs, Scores, Idxs]:
-        """Every tag of the items: tag, what it adds before the boost, place of its item."""
-        at, lengths = spans(self.vectors_.offsets, items)
-        own = self.vectors_.items[at]
-        # There are few tags, and a search in the profile would cost ten times as much.
-        profile = np.zeros(len(self.postings_.products.offsets) - 1, dtype=np.float32)
-        profile[tags] = weights
-        parts = profile[own] * self.vectors_.scores[at]
-        return own, parts, np.repeat(np.arange(len(items)), lengths)
+    def _scores(self, items: Idxs, profile: Sums) -> Scores:
+        return self.vectors_.products(items, profile) * self.boost_[items]
 
 
 def _tfidf(catalog: Catalog) -> Sparse:

@@ -6,4 +6,4 @@ from recsys.pipeline import Candidates, Context
 
 def on_sale(candidates: Candidates, _context: Context, catalog: Catalog) -> Candidates:
     """Remove what is switched off or sold out."""
-    return candidates.take(catalog.on_sale[candidates.items])
+    return candidates.without(~catalog.on_sale[candidates.items])

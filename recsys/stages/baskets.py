@@ -16,4 +16,4 @@ def same_need(candidates: Candidates, context: Context, catalog: Catalog) -> Can
     # Position 0 is "no category": it says nothing about what two items are for.
     covered = covered[covered > 0]
     repeats = catalog.durable[candidates.items] & among(catalog.category[candidates.items], covered)
-    return candidates.take(~(repeats | among(candidates.items, basket)))
+    return candidates.without(repeats | among(candidates.items, basket))

@@ -14,7 +14,7 @@ def excluded(candidates: Candidates, context: Context, _catalog: Catalog) -> Can
     """Remove what the caller excluded and what the person disliked."""
     disliked = context.row.items[context.row.weights < 0]
     refused = np.concatenate([context.excluded, disliked])
-    return candidates.take(~among(candidates.items, refused))
+    return candidates.without(among(candidates.items, refused))
 
 
 def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
@@ -22,11 +22,11 @@ def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candid
     history = context.history
     orders = (history.type == EventType.ORDER) & ~history.undone(context.at_ms)
     owned = among(candidates.items, history.item[orders]) & catalog.durable[candidates.items]
-    return candidates.take(~(owned & (catalog.kind[candidates.items] == Kind.PRODUCT)))
+    return candidates.without(owned & (catalog.kind[candidates.items] == Kind.PRODUCT))
 
 
 def seen(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
     """Remove videos the person played, and notes of pictures and text they looked at."""
     history = context.history
     known = among(candidates.items, history.items_of(*SEEN_TYPES))
-    return candidates.take(~(known & (catalog.kind[candidates.items] == Kind.VIDEO)))
+    return candidates.without(known & (catalog.kind[candidates.items] == Kind.VIDEO))

@@ -1,0 +1,117 @@
+"""Compiled loops over vectors: a person's equation, and products with items' vectors."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I4, INT, kernel, put_first
+
+
+@kernel(F4_2D, F4_2D, I4, F8)
+def folded(
+    vectors: NDArray[np.float32],
+    ridge: NDArray[np.float32],
+    items: NDArray[np.int32],
+    confidence: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The Cholesky factor (lower) of a person's equation, and its solution.
+
+    The matrix is ridge + Σ (|c| − 1) y y' over the items, the right side Σ max(c, 0) y.
+    """
+    n = vectors.shape[1]
+    matrix, side = ridge.astype(np.float64), np.zeros(n)
+    own = np.empty(n)
+    for number in range(len(items)):
+        extra, liked = abs(confidence[number]) - 1, max(confidence[number], 0.0)
+        for i in range(n):
+            own[i] = vectors[items[number], i]
+        for i in range(n):
+            side[i] += liked * own[i]
+            factor = extra * own[i]
+            for j in range(i + 1):
+                matrix[i, j] += factor * own[j]
+    _factor(matrix)
+    return matrix, _solved(matrix, side)
+
+
+@njit(fastmath={"reassoc", "contract", "nsz"})
+def _factor(matrix: NDArray[np.float64]) -> None:
+    """Cholesky in place, in the lower triangle."""
+    for i in range(len(matrix)):
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(j):
+                total += matrix[i, m] * matrix[j, m]
+            if i == j:
+                matrix[i, i] = np.sqrt(matrix[i, i] - total)
+            else:
+                matrix[i, j] = (matrix[i, j] - total) / matrix[j, j]
+
+
+@njit(fastmath={"reassoc", "contract", "nsz"})
+def _solved(factor: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The solution of the equation whose lower factor is given."""
+    n, found = len(side), side.copy()
+    for i in range(n):
+        total = 0.0
+        for j in range(i):
+            total += factor[i, j] * found[j]
+        found[i] = (found[i] - total) / factor[i, i]
+    for i in range(n - 1, -1, -1):
+        found[i] /= factor[i, i]
+        for j in range(i):
+            found[j] -= factor[i, j] * found[i]
+    return found
+
+
+@kernel(F4_2D, F8_2D, I4, F8, I4)
+def largest_part(
+    vectors: NDArray[np.float32],
+    factor: NDArray[np.float64],
+    items: NDArray[np.int32],
+    confidence: NDArray[np.float64],
+    asked: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """For each item asked the place of the own item of largest part in its score; −1 for none."""
+    best = np.full(len(asked), -1, dtype=np.int32)
+    for number in range(len(asked)):
+        solved = _solved(factor, vectors[asked[number]].astype(np.float64))
+        most = 0.0
+        for place in range(len(items)):
+            if confidence[place] > 0:
+                part = 0.0
+                for i in range(len(solved)):
+                    part += vectors[items[place], i] * solved[i]
+                if part * confidence[place] > most:
+                    best[number], most = place, part * confidence[place]
+    return best
+
+
+@kernel(F4_2D, F4, I4)
+def products_of(
+    vectors: NDArray[np.float32], query: NDArray[np.float32], items: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """The products of some vectors with a query."""
+    found = np.empty(len(items), dtype=np.float32)
+    for number in range(len(items)):
+        total = np.float32(0)
+        for i in range(len(query)):
+            total += vectors[items[number], i] * query[i]
+        found[number] = total
+    return found
+
+
+@kernel(F4, I1, INT, INT)
+def best_of_all(
+    scores: NDArray[np.float32], kind_of: NDArray[np.int8], kind: int, k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The k items of a kind (−1: any) of highest score above 0, best first; ties: the lower."""
+    items, n = np.empty(len(scores), dtype=np.int32), 0
+    values = np.empty(len(scores), dtype=np.float32)
+    for item in range(len(scores)):
+        if scores[item] > 0 and (kind < 0 or kind_of[item] == kind):
+            items[n], values[n] = item, scores[item]
+            n += 1
+    order, k = np.arange(n).astype(np.int32), min(k, n)
+    put_first(order, k, values, items)
+    return items[order[:k]], values[order[:k]]

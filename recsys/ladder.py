@@ -1,0 +1,83 @@
+"""What fills a list that came out short: what is popular in the scene, then anywhere, then new.
+
+A page is never empty for want of an opinion; the stages hold on every rung.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from recsys.bundle import Bundle
+from recsys.catalog import Idxs
+from recsys.pipeline import Candidates, Course, Placed
+
+# So many of the most popular of each kind are looked at.
+MAX_POPULAR = 2_000
+POPULAR, NEWEST = "popular", "newest"
+
+
+def filled(placed: Placed, course: Course, bundle: Bundle) -> Placed:
+    """The list, with what is missing taken from one rung after the other."""
+    k = course.context.k
+    for rung, more in _rungs(course, bundle):
+        missing = k - len(placed.candidates)
+        if missing <= 0:
+            break
+        found = _allowed(more, placed.candidates.items, course)
+        if rung == POPULAR:
+            found = course.seated(found, missing)
+        found = found.take(np.arange(min(missing, len(found))))
+        if len(found):
+            placed = replace(placed, candidates=_behind(placed.candidates, found), rung=rung)
+    return placed
+
+
+def _rungs(course: Course, bundle: Bundle) -> Iterator[tuple[str, Candidates]]:
+    """Rung and candidates, the best first; nothing is asked before it is needed."""
+    names = dict.fromkeys((*(one.model for one in course.pipeline.sources), *bundle.models))
+    for name in names:
+        if not bundle.models[name].is_personal:
+            yield POPULAR, _popular(course, name)
+    if bundle.newest is not None:
+        yield NEWEST, _in_order(bundle.newest, course)
+    yield NEWEST, _in_order(bundle.catalog.newest(), course)
+
+
+def _popular(course: Course, name: str) -> Candidates:
+    row, model = course.context.row, course.models[name]
+    rankings = [model.candidates(row, MAX_POPULAR, kind) for kind in course.context.kinds]
+    items = np.concatenate([one.items for one in rankings])
+    # Ranks, so that what is popular of one kind can be seated beside the other.
+    scores = np.concatenate([-np.arange(len(one.items), dtype=np.float64) for one in rankings])
+    parts = np.zeros((len(course.pipeline.sources), len(items)))
+    for number, source in enumerate(course.pipeline.sources):
+        if source.model == name:
+            parts[number] = np.finfo(np.float64).tiny
+    return Candidates(items, scores, parts)
+
+
+def _in_order(items: Idxs, course: Course) -> Candidates:
+    is_shown = np.isin(course.catalog.kind[items], course.context.kinds)
+    items = items[is_shown]
+    parts = np.zeros((len(course.pipeline.sources), len(items)))
+    return Candidates(items, np.zeros(len(items)), parts)
+
+
+def _allowed(candidates: Candidates, present: Idxs, course: Course) -> Candidates:
+    """Those that are not in the list yet and that the stages let through."""
+    excluded = np.concatenate([course.context.excluded, present]).astype(np.int32)
+    context = replace(course.context, excluded=excluded)
+    for name in dict.fromkeys(("excluded", "on_sale", *course.pipeline.stages)):
+        candidates = course.stages[name](candidates, context, course.catalog)
+    return candidates
+
+
+def _behind(candidates: Candidates, more: Candidates) -> Candidates:
+    # A scorer's scores may be below 0, and what only fills must not seem better than they are.
+    lowest = min(0.0, float(candidates.scores.min(initial=0.0)))
+    return Candidates(
+        np.concatenate([candidates.items, more.items]),
+        np.concatenate([candidates.scores, np.full(len(more), lowest)]),
+        np.concatenate([candidates.parts, more.parts], axis=1),
+    )
