@@ -37,6 +37,7 @@ OWN = {
 # So many of the newest acts are looked at: a service reads no more of a person than it must, and
 # what it does not read must count for nothing when a ranker learns.
 MAX_ACTS = 300
+VIDEO = int(Kind.VIDEO)
 _AFFINITIES = ("creator", "category", "tag")
 _PRICE = COLUMNS.index("price")
 NAMES: tuple[str, ...] = (
@@ -139,7 +140,7 @@ def features(racing: Racing, asked: Asked, catalog: Catalog, facts: Facts) -> Va
     ]
     columns = np.empty((sum(map(len, parts)), len(items)), dtype=np.float32)
     np.concatenate(parts, out=columns, casting="same_kind")
-    return np.ascontiguousarray(columns.T)
+    return columns.T
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,8 +211,11 @@ _KIND_OF_ACT[list(SILENT)] = -1
 
 def _of_item(items: Idxs, catalog: Catalog, at_ms: int) -> Floats:
     published_ms = catalog.published_ms[items]
-    age_days = np.where(published_ms != 0, (at_ms - published_ms) / DAY_MS, np.nan)
-    return np.stack([age_days, catalog.kind[items] == Kind.VIDEO])
+    found = np.empty((2, len(items)))
+    found[0] = (at_ms - published_ms) / DAY_MS
+    found[0, published_ms == 0] = np.nan
+    found[1] = catalog.kind[items] == VIDEO
+    return found
 
 
 def _days_since(moment_ms: Ints, at_ms: int) -> Floats:

@@ -10,6 +10,7 @@ from recsys.events import Event, EventType, millis
 from recsys.ids import Ints, Mask, hash64
 
 # The time of an event whose source had none; older than anything, so undated events come first.
+ORDER, REFUND = int(EventType.ORDER), int(EventType.REFUND)
 UNDATED = np.int64(np.iinfo(np.int64).min)
 
 
@@ -122,8 +123,8 @@ class History:
         it names one, of any else. A refund of fewer pieces than were ordered takes nothing back.
         """
         undone = np.zeros(len(self), dtype=np.bool_)
-        for refund in np.flatnonzero((self.type == EventType.REFUND) & (self.at_ms <= as_of_ms)):
-            standing = (self.type[:refund] == EventType.ORDER) & ~undone[:refund]
+        for refund in np.flatnonzero((self.type == REFUND) & (self.at_ms <= as_of_ms)):
+            standing = (self.type[:refund] == ORDER) & ~undone[:refund]
             standing &= self.item[:refund] == self.item[refund]
             if self.order[refund]:
                 standing &= self.order[:refund] == self.order[refund]
@@ -169,7 +170,7 @@ class Histories:
     def undone(self, as_of_ms: int) -> Mask:
         """Shape (n events,). Which orders a refund of the same person took back."""
         undone = np.zeros(len(self.events), dtype=np.bool_)
-        refunds = np.flatnonzero(self.events.type == EventType.REFUND)
+        refunds = np.flatnonzero(self.events.type == REFUND)
         if len(refunds) == 0:
             return undone
         for person in np.unique(np.searchsorted(self.offsets, refunds, side="right") - 1):

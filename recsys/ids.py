@@ -7,7 +7,7 @@ until they are read.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,12 @@ class Texts:
     def raw(self, idx: int) -> bytes:
         """Text `idx` as UTF-8."""
         return self.blob[self.offsets[idx] : self.offsets[idx + 1]].tobytes()
+
+    def raws(self, idxs: NDArray[Any]) -> list[bytes]:
+        """Some texts as UTF-8; several times faster than one by one."""
+        starts, ends = self.offsets[idxs].tolist(), self.offsets[idxs + 1].tolist()
+        blob = memoryview(self.blob)
+        return [bytes(blob[a:b]) for a, b in zip(starts, ends, strict=True)]
 
     def __getitem__(self, idx: int) -> str:
         """Text `idx`."""

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsys import kernels_lists
+from recsys import kernels_acts, kernels_lists
 from recsys.catalog import Idxs
 from recsys.events import EventType
-from recsys.histories import UNDATED, Histories, History
+from recsys.histories import Histories, History
 from recsys.ids import Ints
 from recsys.watching import WatchCurve
 
 Weights = NDArray[np.float32]
 T = TypeVar("T")
 DAY_MS = 86_400_000
+PLAY = int(EventType.PLAY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +102,11 @@ class Row:
     def __len__(self) -> int:
         """How many items there are."""
         return len(self.items)
+
+    @property
+    def likes(self) -> bool:
+        """Whether there is a positive weight: without one nobody has an opinion."""
+        return self.once("likes", lambda: bool((self.weights > 0).any()))
 
     def once(self, key: object, work: Callable[[], T]) -> T:
         """What `work` gives, worked out once for this row: a list asks each model several times.
@@ -257,25 +263,18 @@ class Weighting:
         video_s
             Shape (n_items,). Length by position, for plays that did not say it; NaN unknown.
         """
-        table = np.zeros(len(EventType), dtype=np.float32)
-        for kind, weight in self.by_type.items():
-            table[kind] = weight
-        weights = table[events.type]
-        plays = np.flatnonzero(events.type == EventType.PLAY)
+        worth = np.zeros(len(EventType), dtype=np.float32)
+        worth[list(self.by_type)] = list(self.by_type.values())
+        weights: Weights = kernels_acts.decayed(
+            events.type, events.at_ms, worth, as_of_ms, self.half_life_days
+        )
+        plays = np.flatnonzero(events.type == PLAY)
         if len(plays):
             duration_s = events.duration_s[plays]
             known = video_s[events.item[plays]]
             duration_s = np.where(np.isnan(duration_s), known, duration_s)
             weights[plays] *= self.watch.strength(events.value[plays], duration_s)
-        weights *= self._decay(events.at_ms, as_of_ms)
         return weights
-
-    def _decay(self, at_ms: Ints, as_of_ms: int) -> Weights:
-        age_days = (as_of_ms - np.where(at_ms == UNDATED, as_of_ms, at_ms)) / DAY_MS
-        if self.half_life_days == 0:
-            return (age_days >= 0).astype(np.float32)
-        decayed = np.where(age_days >= 0, np.exp2(-age_days / self.half_life_days), 0)
-        return decayed.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -23,9 +23,9 @@ I1, I4, I8, F4, F8, B1 = (
     types.Array(one, 1, "C", readonly=True)
     for one in (types.int8, types.int32, types.int64, types.float32, types.float64, types.boolean)
 )
-I4_2D, F4_2D, F8_2D, B1_2D = (
+I1_2D, I4_2D, F4_2D, F8_2D, B1_2D = (
     types.Array(one, 2, "C", readonly=True)
-    for one in (types.int32, types.float32, types.float64, types.boolean)
+    for one in (types.int8, types.int32, types.float32, types.float64, types.boolean)
 )
 INT, REAL = types.int64, types.float64
 

@@ -31,21 +31,41 @@ def tree_scores(
     is_left_if_missing: NDArray[np.bool_],
     threshold: NDArray[np.float32],
     leaf: NDArray[np.float64],
-    table: NDArray[np.float32],
+    values: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """The sum over padded trees for each row of features; the arrays are those of `Trees`."""
-    scores = np.zeros(len(table))
-    n_leaves = leaf.shape[1]
-    for tree in range(len(leaf)):
-        for row in range(len(table)):
-            node = 0
-            # Children of node n, counted level by level from 0, are 2n + 1 and 2n + 2.
-            while node < n_leaves - 1:
-                value = table[row, column[tree, node]]
-                goes_right = value > threshold[tree, node]
-                is_lost = (value != value) & (not is_left_if_missing[tree, node])
-                node = 2 * node + 1 + (goes_right | is_lost)
-            scores[row] += leaf[tree, node - (n_leaves - 1)]
+    """The sum over padded trees for each candidate; the arrays are those of `Trees`.
+
+    Parameters
+    ----------
+    values
+        Shape (n_features, n).
+    """
+    (n_features, n), (n_trees, n_nodes) = values.shape, column.shape
+    # What is not known stands at both ends of the line: −∞ goes left of any threshold, ∞ right.
+    both = np.empty(2 * n_features * n, dtype=np.float32)
+    for feature in range(n_features):
+        for row in range(n):
+            value = values[feature, row]
+            is_known = value == value
+            both[feature * n + row] = value if is_known else -np.inf
+            both[(n_features + feature) * n + row] = value if is_known else np.inf
+    scores, at = np.zeros(n), np.empty(n, dtype=np.uint32)
+    starts, asked = np.empty(n_nodes, dtype=np.uint32), np.empty(n_nodes, dtype=np.float32)
+    for tree in range(n_trees):
+        for node in range(n_nodes):
+            end = 0 if is_left_if_missing[tree, node] else n_features
+            starts[node], asked[node] = (column[tree, node] + end) * n, threshold[tree, node]
+        at[:] = 0
+        first = np.uint32(0)
+        # All rows a level at a time: no row waits for another.
+        while first < n_nodes:
+            for row in range(n):
+                node = first + at[row]
+                goes_right = both[starts[node] + np.uint32(row)] > asked[node]
+                at[row] = (at[row] << np.uint32(1)) + np.uint32(goes_right)
+            first = np.uint32(2 * first + 1)
+        for row in range(n):
+            scores[row] += leaf[tree, at[row]]
     return scores
 
 
@@ -71,7 +91,12 @@ def person_of(
     interest_of, own_of
         By event type the place of its interest and of its act; −1 in none.
     """
-    items = np.unique(item)
+    ordered, n = np.sort(item), 0
+    for number in range(len(ordered)):
+        if number == 0 or ordered[number] != ordered[n - 1]:
+            ordered[n] = ordered[number]
+            n += 1
+    items = ordered[:n].copy()
     interests, acts = np.zeros((N_INTERESTS, len(items))), np.zeros((N_OWN, len(items)))
     last_ms, mix = np.empty(len(items), dtype=np.int64), np.zeros(N_INTERESTS)
     for number in range(len(item)):

@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.kernels import F4, I4, I8, INT, home_of, kernel, place_of, put_first, slots_for
+from recsys.kernels import F4, I4, I8, home_of, kernel, place_of, slots_for
+
+LAST_ITEM = 2**31 - 1
 
 
 @kernel(I8, I4, F4, I4, F4)
@@ -53,19 +55,27 @@ def looked_up(
     return found
 
 
-@kernel(I4, F4, INT)
-def best(
-    items: NDArray[np.int32], scores: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The k items of highest score above 0, best first; ties: the lower item."""
-    order, n = np.empty(len(items), dtype=np.int32), 0
+@kernel(I4, F4)
+def packed(items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Items of a score above 0 as numbers that ascend with the score, and fall with the item."""
+    found, bits, n = np.empty(len(items), dtype=np.int64), scores.view(np.int32), 0
     for at in range(len(items)):
         if scores[at] > 0:
-            order[n] = at
+            # The bits of floats above 0 are in the order of the floats.
+            found[n] = (np.int64(bits[at]) << 32) | (LAST_ITEM - items[at])
             n += 1
-    order, k = order[:n], min(k, n)
-    put_first(order, k, scores, items)
-    return items[order[:k]], scores[order[:k]]
+    return found[:n]
+
+
+@kernel(I8)
+def unpacked(found: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Items and scores of such numbers, from the last to the first."""
+    n = len(found)
+    items, bits = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
+    for at in range(n):
+        one = found[n - 1 - at]
+        items[at], bits[at] = LAST_ITEM - (one & LAST_ITEM), one >> 32
+    return items, bits.view(np.float32)
 
 
 @kernel(I8, I4, I4)

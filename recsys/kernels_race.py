@@ -3,7 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.kernels import F8, F8_2D, I1, I4, I8, INT, REAL, kernel, place_of, put_first, slots_for
+from recsys.kernels import (
+    B1,
+    F8,
+    F8_2D,
+    I1,
+    I4,
+    I8,
+    INT,
+    REAL,
+    kernel,
+    place_of,
+    put_first,
+    slots_for,
+)
 
 
 @kernel(I4, I4)
@@ -90,3 +103,25 @@ def taken(
         for place in range(n):
             chosen[source, place] = parts[source, order[place]]
     return items[order], scores[order], chosen
+
+
+@kernel(I4, F8, F8_2D, B1)
+def left_over(
+    items: NDArray[np.int32],
+    scores: NDArray[np.float64],
+    parts: NDArray[np.float64],
+    removed: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """The candidates that are not removed, in their order."""
+    n = 0
+    for place in range(len(items)):
+        n += not removed[place]
+    left, left_scores = np.empty(n, dtype=np.int32), np.empty(n)
+    left_parts, n = np.empty((len(parts), n)), 0
+    for place in range(len(items)):
+        if not removed[place]:
+            left[n], left_scores[n] = items[place], scores[place]
+            for source in range(len(parts)):
+                left_parts[source, n] = parts[source, place]
+            n += 1
+    return left, left_scores, left_parts

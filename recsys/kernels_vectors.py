@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I4, INT, kernel, put_first
+from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I1_2D, I4, I8, INT, kernel
 
 
 @kernel(F4_2D, F4_2D, I4, F8)
@@ -101,17 +101,47 @@ def products_of(
     return found
 
 
-@kernel(F4, I1, INT, INT)
-def best_of_all(
-    scores: NDArray[np.float32], kind_of: NDArray[np.int8], kind: int, k: int
+@kernel(F4, I1, INT)
+def of_kind(
+    scores: NDArray[np.float32], kind_of: NDArray[np.int8], kind: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The k items of a kind (−1: any) of highest score above 0, best first; ties: the lower."""
+    """The items of a kind (−1: any) with a score above 0, and their scores."""
     items, n = np.empty(len(scores), dtype=np.int32), 0
-    values = np.empty(len(scores), dtype=np.float32)
+    found = np.empty(len(scores), dtype=np.float32)
     for item in range(len(scores)):
         if scores[item] > 0 and (kind < 0 or kind_of[item] == kind):
-            items[n], values[n] = item, scores[item]
+            items[n], found[n] = item, scores[item]
             n += 1
-    order, k = np.arange(n).astype(np.int32), min(k, n)
-    put_first(order, k, values, items)
-    return items[order[:k]], values[order[:k]]
+    return items[:n], found[:n]
+
+
+@kernel(F4_2D, I8, I4, I1_2D, F4, F4, INT)
+def near(
+    centres: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    targets: NDArray[np.int32],
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    query: NDArray[np.float32],
+    n: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The n or a few more items of the nearest cells, and about their products with a query."""
+    distant, width = np.empty(len(centres), dtype=np.float32), len(query)
+    for cell in range(len(centres)):
+        total = np.float32(0)
+        for i in range(width):
+            total += centres[cell, i] * query[i]
+        distant[cell] = -total
+    order, enough, held = np.argsort(distant), 0, 0
+    while enough < len(order) and held < n:
+        held += offsets[order[enough] + 1] - offsets[order[enough]]
+        enough += 1
+    items, found, place = np.empty(held, dtype=np.int32), np.empty(held, dtype=np.float32), 0
+    for cell in order[:enough]:
+        for at in range(offsets[cell], offsets[cell + 1]):
+            total = np.float32(0)
+            for i in range(width):
+                total += np.float32(codes[at, i]) * query[i]
+            items[place], found[place] = targets[at], total * scales[at]
+            place += 1
+    return items, found

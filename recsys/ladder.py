@@ -19,10 +19,10 @@ POPULAR, NEWEST = "popular", "newest"
 
 def filled(placed: Placed, course: Course, bundle: Bundle) -> Placed:
     """The list, with what is missing taken from one rung after the other."""
-    k = course.context.k
-    for rung, more in _rungs(course, bundle):
-        missing = k - len(placed.candidates)
-        if missing <= 0:
+    rungs = _rungs(course, bundle)
+    while (missing := course.context.k - len(placed.candidates)) > 0:
+        rung, more = next(rungs, (NEWEST, None))
+        if more is None:
             break
         found = _allowed(more, placed.candidates.items, course)
         if rung == POPULAR:

@@ -143,7 +143,7 @@ class Candidates:
 
     def without(self, removed: Mask) -> "Candidates":
         """Those that are not removed, in their order; `removed` has one value a candidate."""
-        return self.take(np.flatnonzero(~removed)) if removed.any() else self
+        return Candidates(*kernels_race.left_over(self.items, self.scores, self.parts, removed))
 
 
 def of_items(candidates: Candidates, items: Idxs) -> Candidates:

@@ -55,7 +55,11 @@ class Trees:
             Shape (n, n features). NaN goes where each node sends what is not known.
         """
         found: Floats = kernels_features.tree_scores(
-            self.column, self.is_left_if_missing, self.threshold, self.leaf, table
+            self.column,
+            self.is_left_if_missing,
+            self.threshold,
+            self.leaf,
+            np.ascontiguousarray(table.T, dtype=np.float32),
         )
         return found
 

@@ -1,10 +1,8 @@
 """Why an item is in a list, as a true sentence for the person who reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-
-import numpy as np
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
@@ -36,6 +34,10 @@ class Reason(StrEnum):
     POPULAR = "popular"
     SELECTION = "selection"
 
+
+# To look a member up costs more than all else there is to say of an item.
+ON_CARD, SHOWS, VIEWED = Reason.ON_CARD, Reason.SHOWS, Reason.VIEWED
+POPULAR, SELECTION = Reason.POPULAR, Reason.SELECTION
 
 LANGUAGES: dict[str, dict[Reason, str]] = {
     "en": {
@@ -104,6 +106,11 @@ class Explainer:
     ----------
     standing
         The person's history without orders they gave back.
+
+    Attributes
+    ----------
+    acts
+        By item what the person did with it; worked out when it is first asked for.
     """
 
     pipeline: Pipeline
@@ -112,43 +119,47 @@ class Explainer:
     catalog: Catalog
     models: Mapping[str, Model]
     language: str
+    acts: dict[int, set[int]] = field(default_factory=dict, init=False)
 
     def explain(self, candidates: Candidates) -> list[tuple[str, str]]:
         """For each candidate the name of its strongest source, and the sentence.
 
         The strongest source that can say why speaks; each is asked once for all its items.
         """
-        by_strength = np.argsort(-candidates.parts, axis=0, kind="stable")
-        sentences: list[str | None] = [None] * len(candidates)
-        for numbers in by_strength:
-            for number, source in enumerate(self.pipeline.sources):
-                asked = [
-                    place
-                    for place in np.flatnonzero(numbers == number).tolist()
-                    if sentences[place] is None and candidates.parts[number, place] > 0
-                ]
-                found = self._sentences(source, candidates.items[asked]) if asked else []
-                for place, sentence in zip(asked, found, strict=True):
-                    sentences[place] = sentence
-        selection = self._sentence(Reason.SELECTION, "")
+        parts = candidates.parts.T.tolist()
+        # Of equally strong sources the first speaks first.
+        speakers = [_strongest_first(one) for one in parts]
+        sentences = self._by_speakers(candidates.items, speakers)
+        names = [source.name for source in self.pipeline.sources]
+        selection = self._sentence(SELECTION, "")
         return [
-            (self._source_name(candidates, place), sentence or selection)
-            for place, sentence in enumerate(sentences)
+            (names[told[0]] if told else "selection", sentence or selection)
+            for told, sentence in zip(speakers, sentences, strict=True)
         ]
 
-    def _source_name(self, candidates: Candidates, place: int) -> str:
-        parts = candidates.parts[:, place]
-        return self.pipeline.sources[int(np.argmax(parts))].name if parts.any() else "selection"
+    def _by_speakers(self, items: Idxs, speakers: list[list[int]]) -> list[str | None]:
+        """For each item what the first of its speakers says that can say something."""
+        sentences: list[str | None] = [None] * len(items)
+        for turn in range(max(map(len, speakers), default=0)):
+            asked: dict[int, list[int]] = {}
+            for place, told in enumerate(speakers):
+                if sentences[place] is None and turn < len(told):
+                    asked.setdefault(told[turn], []).append(place)
+            for number, places in asked.items():
+                found = self._sentences(self.pipeline.sources[number], items[places])
+                for place, sentence in zip(places, found, strict=True):
+                    sentences[place] = sentence
+        return sentences
 
     def _sentences(self, source: Source, items: Idxs) -> list[str | None]:
         model = self.models[source.model]
         if not model.is_personal:
-            return [self._sentence(Reason.POPULAR, "")] * len(items)
+            return [self._sentence(POPULAR, "")] * len(items)
         is_basket = source.of == "basket"
         row = self.context.basket if is_basket else self.context.row
         return [
-            self._told(because, int(item_idx), is_basket)
-            for because, item_idx in zip(model.because(row, items), items, strict=True)
+            self._told(because, item_idx, is_basket)
+            for because, item_idx in zip(model.because(row, items), items.tolist(), strict=True)
         ]
 
     def _told(self, because: Because | None, item_idx: int, is_basket: bool) -> str | None:
@@ -162,16 +173,30 @@ class Explainer:
         own_idx = because.item_idx
         if own_idx is None:
             return None
-        shows = own_idx in self.catalog.cards.row(item_idx).tolist()
+        shows = self._sells(item_idx, own_idx)
         if is_basket:
             reason = Reason.SHOWS_ORDERED if shows else Reason.GOES_WITH
-        elif item_idx in self.catalog.cards.row(own_idx).tolist():
-            reason = Reason.ON_CARD
+        elif self._sells(own_idx, item_idx):
+            reason = ON_CARD
         else:
-            reason = _act(self._acts(self.standing.item == own_idx))
-            if shows and reason is Reason.VIEWED:
-                reason = Reason.SHOWS
+            reason = _act(self._acts_on(own_idx))
+            if shows and reason is VIEWED:
+                reason = SHOWS
         return self._sentence(reason, self.catalog.titles[own_idx])
+
+    def _sells(self, video_idx: int, product_idx: int) -> bool:
+        """Whether a product is on the cards of a video."""
+        cards = self.catalog.cards
+        start, end = cards.offsets[video_idx], cards.offsets[video_idx + 1]
+        return bool(end > start) and product_idx in cards.targets[start:end].tolist()
+
+    def _acts_on(self, item_idx: int) -> set[int]:
+        """What the person did with one item."""
+        if not self.acts:
+            items, types = self.standing.item.tolist(), self.standing.type.tolist()
+            for item, kind in zip(items, types, strict=True):
+                self.acts.setdefault(item, set()).add(kind)
+        return self.acts.get(item_idx, set())
 
     def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
         name = self.catalog.tag_names[tag_idx]
@@ -199,9 +224,13 @@ class Explainer:
         return LANGUAGES[self.language][reason].format(what=shown)
 
 
+def _strongest_first(parts: list[float]) -> list[int]:
+    return sorted((n for n, part in enumerate(parts) if part > 0), key=lambda n: -parts[n])
+
+
 def _act(types: set[int]) -> Reason:
     """Of what a person did with an item, the act that says most."""
     for reason, meant in _ACTS:
         if types & meant:
             return reason
-    return Reason.VIEWED
+    return VIEWED

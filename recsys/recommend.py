@@ -20,6 +20,8 @@ from recsys.stages import STAGES
 MAX_K = 100
 MAX_EXCLUDED = 1_000
 MAX_BASKET = 100
+# Words of kinds by their numbers.
+WORDS = [kind.word for kind in Kind]
 # What a person did most; more would cost every source time and add little.
 ROW_ITEMS = 200
 
@@ -192,18 +194,24 @@ def _is_personal(candidates: Candidates, request: Request, bundle: Bundle) -> bo
 def _items(
     candidates: Candidates, catalog: Catalog, explainer: Explainer
 ) -> tuple[ServedItem, ...]:
-    explained = explainer.explain(candidates)
+    items = candidates.items
+    told = zip(
+        catalog.ids.texts.raws(items),
+        catalog.kind[items].tolist(),
+        candidates.scores.tolist(),
+        catalog.ad[items].tolist(),
+        explainer.explain(candidates),
+        strict=True,
+    )
     return tuple(
         ServedItem(
-            item_id=catalog.ids[item_idx],
-            kind=Kind(catalog.kind[item_idx]).word,
+            item_id=item_id.decode(),
+            kind=WORDS[kind],
             rank=place,
-            score=float(candidates.scores[place]),
+            score=score,
             source=source,
             reason=reason,
-            ad=bool(catalog.ad[item_idx]),
+            ad=ad,
         )
-        for place, (item_idx, (source, reason)) in enumerate(
-            zip(candidates.items.tolist(), explained, strict=True)
-        )
+        for place, (item_id, kind, score, ad, (source, reason)) in enumerate(told)
     )

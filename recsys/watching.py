@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_acts
+
 Floats = NDArray[np.float32]
 
 N_STEPS = 32
@@ -79,22 +81,17 @@ class WatchCurve:
 
     def strength(self, play_s: NDArray[Any], duration_s: NDArray[Any]) -> Floats:
         """Strength of each play; both of shape (n,), seconds, NaN where not known."""
-        duration_s = np.where(np.isnan(duration_s), UNKNOWN_DURATION_S, duration_s)
-        seconds = np.nan_to_num(play_s, nan=0.0)
-        group = np.searchsorted(self.edges_s, duration_s, side="right")
-        learned = self._quantile(seconds, group)
-        share = self.n_plays[group] / (self.n_plays[group] + PRIOR_PLAYS)
-        strength = share * learned + (1 - share) * prior_strength(seconds, duration_s)
-        strength = np.where(seconds > 0, strength, 0.0)
-        strength = np.where(np.isnan(play_s), UNKNOWN_STRENGTH, strength)
-        return np.asarray(strength, dtype=np.float32)
-
-    def _quantile(self, seconds: NDArray[Any], group: NDArray[Any]) -> NDArray[Any]:
-        # Ties are common (videos watched exactly to the end); they get the middle of their steps.
-        table = self.quantiles_s[group]
-        below = (table < seconds[:, None]).sum(axis=1)
-        upto = (table <= seconds[:, None]).sum(axis=1)
-        return np.asarray(np.clip((below + upto - 1) / (2 * N_STEPS), 0.0, 1.0))
+        found: Floats = kernels_acts.strengths(
+            np.ascontiguousarray(play_s, dtype=np.float32),
+            np.ascontiguousarray(duration_s, dtype=np.float32),
+            self.edges_s,
+            self.quantiles_s,
+            self.n_plays,
+            PRIOR_PLAYS,
+            UNKNOWN_STRENGTH,
+            UNKNOWN_DURATION_S,
+        )
+        return found
 
 
 def _quantiles(play_s: NDArray[Any], probabilities: NDArray[Any]) -> NDArray[Any]:

@@ -1,14 +1,14 @@
-"""Served lists → the bytes of the answer, each item with what a page needs to show it."""
+"""Served lists → the bytes of the answer, each item with what a page needs to show it.
 
-from typing import Any
+What a page shows lies ready as JSON in the catalogue: it is put together, not read and written.
+"""
 
 import orjson
 
-from recsys.catalog import Catalog, Kind
-from recsys.events import ServedList
+from recsys.catalog import Catalog, Idxs
+from recsys.events import ServedItem, ServedList
 from recsys.recommend import Answer
 
-VIDEO = Kind.VIDEO.word
 # A page shows a few of a video's products; the others are one tap away.
 CARDS_SHOWN = 8
 
@@ -16,45 +16,65 @@ CARDS_SHOWN = 8
 def encoded(answer: Answer, catalog: Catalog | None) -> bytes:
     """The JSON body of an answer; a list without items needs no catalogue."""
     served = answer.served
-    items: list[dict[str, Any]] = []
+    items: list[bytes] = []
     if catalog is not None:
-        for item, item_idx in zip(served.items, answer.items.tolist(), strict=True):
-            items.append(
-                {
-                    "item_id": item.item_id,
-                    "kind": item.kind,
-                    "rank": item.rank,
-                    "score": item.score,
-                    "source": item.source,
-                    "reason": item.reason,
-                    "ad": item.ad,
-                    **_shown(catalog, item_idx),
-                    "cards": _cards(catalog, item_idx) if item.kind == VIDEO else [],
-                }
-            )
-    return orjson.dumps(_head(served) | {"items": items})
+        cards = _cards(catalog, answer.items)
+        shown = _shown(catalog, answer.items)
+        items = [
+            b'%b,%b,"cards":[%b]}' % (_said(item)[:-1], display, b",".join(cards.get(place, ())))
+            for place, (item, display) in enumerate(zip(served.items, shown, strict=True))
+        ]
+    return b'%b,"items":[%b]}' % (_head(served)[:-1], b",".join(items))
 
 
-def _head(served: ServedList) -> dict[str, Any]:
-    return {
-        "list_id": served.list_id,
-        "scene": served.scene,
-        "personalised": served.personalised,
-        "degraded": served.degraded,
-        "bundle": served.bundle,
-        "pipeline": served.pipeline,
-        "arms": served.arms,
-        "cursor": None,
-        "controls": {},
-    }
+def _head(served: ServedList) -> bytes:
+    return orjson.dumps(
+        {
+            "list_id": served.list_id,
+            "scene": served.scene,
+            "personalised": served.personalised,
+            "degraded": served.degraded,
+            "bundle": served.bundle,
+            "pipeline": served.pipeline,
+            "arms": served.arms,
+            "cursor": None,
+            "controls": {},
+        }
+    )
 
 
-def _shown(catalog: Catalog, item_idx: int) -> dict[str, Any]:
-    display: dict[str, Any] = orjson.loads(catalog.display.raw(item_idx))
-    return {"title": catalog.titles[item_idx], **display}
+def _said(item: ServedItem) -> bytes:
+    return orjson.dumps(
+        {
+            "item_id": item.item_id,
+            "kind": item.kind,
+            "rank": item.rank,
+            "score": item.score,
+            "source": item.source,
+            "reason": item.reason,
+            "ad": item.ad,
+        }
+    )
 
 
-def _cards(catalog: Catalog, item_idx: int) -> list[dict[str, Any]]:
-    cards = catalog.cards.row(item_idx)
-    on_sale = cards[catalog.on_sale[cards]][:CARDS_SHOWN]
-    return [{"item_id": catalog.ids[idx], **_shown(catalog, idx)} for idx in on_sale.tolist()]
+def _shown(catalog: Catalog, items: Idxs) -> list[bytes]:
+    """For each item its title and what else a page shows, as the inside of a JSON object."""
+    displays, titles = catalog.display.raws(items), catalog.titles.raws(items)
+    return [
+        b'"title":%b,%b' % (orjson.dumps(title.decode()), display[1:-1])
+        for display, title in zip(displays, titles, strict=True)
+    ]
+
+
+def _cards(catalog: Catalog, items: Idxs) -> dict[int, list[bytes]]:
+    """By place in the list, the first cards of a video that are on sale."""
+    owners, cards = catalog.cards.rows(items)
+    on_sale = catalog.on_sale[cards]
+    owners, cards = owners[on_sale], cards[on_sale]
+    ids, shown = catalog.ids.texts.raws(cards), _shown(catalog, cards)
+    found: dict[int, list[bytes]] = {}
+    for owner, item_id, display in zip(owners.tolist(), ids, shown, strict=True):
+        told = found.setdefault(owner, [])
+        if len(told) < CARDS_SHOWN:
+            told.append(b'{"item_id":%b,%b}' % (orjson.dumps(item_id.decode()), display))
+    return found

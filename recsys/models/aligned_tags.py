@@ -76,7 +76,7 @@ class AlignedTags:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The best of the postings of the traits that can lift an item most."""
         check_fitted(self)
-        if not (row.weights > 0).any():
+        if not row.likes:
             return Ranking.none()
         items = self.affinity_.pool(row, self.postings_, self.n_traits, within)
         return best_above_zero(items, self._scores(row, items), k)
@@ -87,7 +87,7 @@ class AlignedTags:
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """As `candidates` scores them; NaN where no trait speaks."""
         check_fitted(self)
-        if not (row.weights > 0).any():
+        if not row.likes:
             return np.full(len(items), np.nan, dtype=np.float32)
         scores = self._scores(row, items)
         return np.where(scores == 0, np.float32(np.nan), scores)

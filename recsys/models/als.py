@@ -16,6 +16,8 @@ from recsys.models.lists import Sparse, best_above_zero, has_liked
 
 Doubles = NDArray[np.float64]
 POWER_STEPS = 20
+# Of what the index brings, so many times the items asked for are scored exactly.
+N_EXACT = 2
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -40,7 +42,7 @@ class ALS:
     exact_below
         Up to so many items a request scores them all, which is then cheaper than an index.
     n_scored
-        Above that: how many items of a kind a request scores, those the index brings.
+        Above that: how many items of a kind the index looks at.
     seed
         Of the first vectors.
 
@@ -130,14 +132,14 @@ class ALS:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The best of all items, or of those that the index brings."""
         check_fitted(self)
-        if not (row.weights > 0).any():
+        if not row.likes:
             return Ranking.none()
         person = self.folded(row)
         if len(self.item_factors_) <= self.exact_below:
             scores = row.once((self.index_, "exact"), lambda: self.item_factors_ @ person)
             kind = -1 if within is None else int(within)
-            return Ranking(*kernels_vectors.best_of_all(scores, self.kind_, kind, k))
-        items = self.index_.near(person, self.n_scored, within)
+            return best_above_zero(*kernels_vectors.of_kind(scores, self.kind_, kind), k)
+        items = self.index_.near(person, self.n_scored, N_EXACT * k, within)
         return best_above_zero(items, self._products(person, items), k)
 
     def _products(self, person: Scores, items: Idxs) -> Scores:
@@ -147,7 +149,7 @@ class ALS:
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Product of the folded-in row with the items."""
         check_fitted(self)
-        if not (row.weights > 0).any():
+        if not row.likes:
             return np.full(len(items), np.nan, dtype=np.float32)
         return self._products(self.folded(row), items)
 

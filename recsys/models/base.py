@@ -1,6 +1,7 @@
 """The contract every model keeps, and what follows from it: parameters and learned arrays."""
 
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -116,7 +117,7 @@ def learned_names(model: object) -> list[str]:
     """Names of the fields that `fit` fills."""
     if not is_dataclass(model):
         raise TypeError(f"a model is a dataclass, got {type(model).__name__}")
-    return [f.name for f in fields(model) if f.name.endswith("_")]
+    return _learned_by(type(model))
 
 
 def parameters(model: object) -> dict[str, Any]:
@@ -128,6 +129,12 @@ def parameters(model: object) -> dict[str, Any]:
 
 def check_fitted(model: object) -> None:
     """Raise NotFitted unless every learned field is there."""
-    missing = [name for name in learned_names(model) if not hasattr(model, name)]
-    if missing:
-        raise NotFitted(f"{type(model).__name__} has not learned yet: no {missing[0]}; call fit")
+    for name in _learned_by(type(model)):
+        if not hasattr(model, name):
+            raise NotFitted(f"{type(model).__name__} has not learned yet: no {name}; call fit")
+
+
+@cache
+def _learned_by(cls: type) -> list[str]:
+    """Remembered, as every question to a model asks."""
+    return [f.name for f in fields(cls) if f.name.endswith("_")]

@@ -6,8 +6,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_vectors
 from recsys.catalog import Idxs, Kind, Links
 from recsys.models.base import Scores
+from recsys.models.lists import best_above_zero
 
 # The centres are learned from so many vectors each, in so many rounds; more changes little.
 SAMPLE_PER_CELL = 64
@@ -15,6 +17,7 @@ ROUNDS = 8
 # A cell larger than so many times the mean is cut, so that no query has to read a giant.
 MAX_SHARE = 4
 BLOCK = 8_192
+LARGEST = np.float32(127)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +35,24 @@ class VectorIndex:
         Shape (n_cells, n_factors).
     cells
         For each cell its items.
+    codes
+        Shape (n items, n_factors), in the order of the cells: vectors as whole numbers up to 127,
+        which are read one behind the other where the vectors lie far apart.
+    scales
+        Shape (n items,). What 1 in each code stands for.
     """
 
     centres: Scores
     cells: Links
+    codes: NDArray[np.int8]
+    scales: Scores
 
     @classmethod
     def of(cls, vectors: Scores, items: Idxs, seed: int) -> Self:
         """Index some of the vectors, shape (n_items, n_factors); zeros are left out."""
         items = items[np.einsum("ij,ij->i", vectors[items], vectors[items]) > 0]
         if len(items) == 0:
-            return cls(np.zeros((0, vectors.shape[1]), dtype=np.float32), Links.of([]))
+            return cls(vectors[:0], Links.of([]), *_coded(vectors[:0]))
         equal = _equally_long(vectors[items])
         centres = _centres(equal, round(len(items) ** 0.5), np.random.default_rng(seed))
         cell = _nearest(equal, centres)
@@ -53,10 +63,13 @@ class VectorIndex:
             cut = [part[start : start + limit] for start in range(0, len(part), limit)]
             owners += [owner] * len(cut)
             parts += [items[one] for one in cut]
-        return cls(np.ascontiguousarray(centres[owners, :-1]), Links.of(parts))
+        cells = Links.of(parts)
+        return cls(
+            np.ascontiguousarray(centres[owners, :-1]), cells, *_coded(vectors[cells.targets])
+        )
 
-    def near(self, query: Scores, n: int) -> Idxs:
-        """The items of the cells whose centres have the largest products with the query.
+    def near(self, query: Scores, n: int, k: int) -> Idxs:
+        """About the k items of largest product in the cells of the nearest centres.
 
         Parameters
         ----------
@@ -65,10 +78,9 @@ class VectorIndex:
         n
             Cells are taken until they hold so many items.
         """
-        best = np.argsort(-(self.centres @ query), kind="stable")
-        sizes = np.diff(self.cells.offsets)
-        enough = int(np.searchsorted(np.cumsum(sizes[best]), n)) + 1
-        return self.cells.rows(best[:enough])[1]
+        cells = (self.cells.offsets, self.cells.targets)
+        found = kernels_vectors.near(self.centres, *cells, self.codes, self.scales, query, n)
+        return best_above_zero(*found, k).items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +99,19 @@ class IndexByKind:
 
         return cls(of_kind(Kind.PRODUCT), of_kind(Kind.VIDEO))
 
-    def near(self, query: Scores, n: int, within: Kind | None) -> Idxs:
-        """About n items of one kind; None: of each."""
+    def near(self, query: Scores, n: int, k: int, within: Kind | None) -> Idxs:
+        """About the k best of the n items looked at of one kind; None: of each."""
         if within is None:
-            both = [one.near(query, n) for one in (self.products, self.videos)]
+            both = [one.near(query, n, k) for one in (self.products, self.videos)]
             return np.concatenate(both)
-        return (self.products if within is Kind.PRODUCT else self.videos).near(query, n)
+        return (self.products if within is Kind.PRODUCT else self.videos).near(query, n, k)
+
+
+def _coded(vectors: Scores) -> tuple[NDArray[np.int8], Scores]:
+    """Vectors as whole numbers up to 127, and what 1 in each of them stands for."""
+    scales = np.abs(vectors).max(axis=1, initial=0) / LARGEST
+    codes = np.rint(vectors / np.maximum(scales, np.float32(1e-30))[:, None])
+    return codes.astype(np.int8), scales.astype(np.float32)
 
 
 def _equally_long(vectors: Scores) -> Scores:

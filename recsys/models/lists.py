@@ -45,7 +45,7 @@ class Sums:
 
     def best(self, k: int) -> Ranking:
         """The k items of highest score, only above 0."""
-        return Ranking(*kernels_lists.best(self.items, self.scores, k))
+        return best_above_zero(self.items, self.scores, k)
 
     def of_items(self, items: Idxs) -> Scores:
         """The scores of some items, shape (n items,); NaN where no list has the item."""
@@ -157,7 +157,7 @@ class ListsByKind:
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """The weighted sums of some items, shape (n items,); NaN where no list has the item."""
-        if not (row.weights > 0).any():
+        if not row.likes:
             return np.full(len(items), np.nan, dtype=np.float32)
         one, other = (_summed(lists, row).of_items(items) for lists in self.within(None))
         return np.fmax(one, other)
@@ -213,7 +213,12 @@ def _summed(lists: ScoredLists, row: Row) -> Sums:
 
 def best_above_zero(items: Idxs, scores: Scores, k: int) -> Ranking:
     """The k items of highest score, only above 0; ties go to the lower position."""
-    return Ranking(*kernels_lists.best(items, scores, k))
+    # numpy parts and sorts whole numbers with the widest instructions of the machine.
+    found = kernels_lists.packed(items, scores)
+    if len(found) > k:
+        found = np.partition(found, len(found) - k)[len(found) - k :]
+    found.sort()
+    return Ranking(*kernels_lists.unpacked(found))
 
 
 def opinions(scores: Sparse, rows: Rows) -> Scores:

@@ -20,6 +20,8 @@ from recsys.models.lists import (
 )
 
 MAX_KEYS = 100
+# Of what postings bring, so many times the items asked for are scored with all tags.
+N_EXACT = 2
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -81,17 +83,19 @@ class TagProfile:
         return opinions(csr_array(scores), rows)
 
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The best of the postings of the row's strongest tags, scored with all its tags."""
+        """The best by the postings of the row's strongest tags, scored with all its tags."""
         check_fitted(self)
         profile = self._profile(row)
         strongest = profile.best(self.n_tags)
-        items = self.postings_.pool(strongest.items, within)
+        # What the strongest tags say is nearly all: only the best by these are scored with all.
+        asked = Row(strongest.items, strongest.scores)
+        items = self.postings_.ranking(asked, N_EXACT * k, within).items
         return best_above_zero(items, self._scores(items, profile), k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Product of all the row's tags with the items', times their boost; NaN without a tag."""
         check_fitted(self)
-        if not (row.weights > 0).any():
+        if not row.likes:
             return np.full(len(items), np.nan, dtype=np.float32)
         scores = self._scores(items, self._profile(row))
         return np.where(scores == 0, np.float32(np.nan), scores)

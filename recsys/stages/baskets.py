@@ -12,6 +12,8 @@ def same_need(candidates: Candidates, context: Context, catalog: Catalog) -> Can
     Who just bought one rice cooker does not need another one; rice they may.
     """
     basket = context.basket.items
+    if len(basket) == 0:
+        return candidates
     covered = np.unique(catalog.category[basket[catalog.durable[basket]]])
     # Position 0 is "no category": it says nothing about what two items are for.
     covered = covered[covered > 0]

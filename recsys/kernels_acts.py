@@ -1,0 +1,72 @@
+"""Compiled loops over acts: what each of them weighs."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from recsys.kernels import F4, F4_2D, I1, I8, INT, REAL, kernel
+
+DAY_MS = 86_400_000.0
+UNDATED = np.iinfo(np.int64).min
+
+
+@njit
+def _rank(quantiles: NDArray[np.float32], seconds: float) -> float:
+    """The share of plays that were shorter; ties get the middle of their steps."""
+    n_steps, below, upto = len(quantiles) - 1, 0, 0
+    for step in range(n_steps + 1):
+        below += quantiles[step] < seconds
+        upto += quantiles[step] <= seconds
+    return min(max((below + upto - 1) / (2 * n_steps), 0.0), 1.0)
+
+
+@kernel(F4, F4, F4, F4_2D, F4, REAL, REAL, REAL)
+def strengths(
+    play_s: NDArray[np.float32],
+    duration_s: NDArray[np.float32],
+    edges_s: NDArray[np.float32],
+    quantiles_s: NDArray[np.float32],
+    n_plays: NDArray[np.float32],
+    prior_plays: float,
+    unknown_strength: float,
+    unknown_duration_s: float,
+) -> NDArray[np.float32]:
+    """How strongly each play speaks; the formula is that of `recsys.watching.WatchCurve`."""
+    found = np.empty(len(play_s), dtype=np.float32)
+    for at in range(len(play_s)):
+        seconds = np.float64(play_s[at])
+        if np.isnan(seconds):
+            found[at] = unknown_strength
+            continue
+        length = np.float64(duration_s[at])
+        if np.isnan(length):
+            length = unknown_duration_s
+        group = np.searchsorted(edges_s, np.float32(length), side="right")
+        usual_s = 8.0 * (max(length, 1.0) / 10.0) ** 0.4
+        share = n_plays[group] / (n_plays[group] + prior_plays)
+        strength = (1 - share) * seconds / (seconds + usual_s)
+        if share > 0:
+            strength += share * _rank(quantiles_s[group], seconds)
+        found[at] = strength if seconds > 0 else 0.0
+    return found
+
+
+@kernel(I1, I8, F4, INT, REAL)
+def decayed(
+    kind: NDArray[np.int8],
+    at_ms: NDArray[np.int64],
+    worth: NDArray[np.float32],
+    as_of_ms: int,
+    half_life_days: float,
+) -> NDArray[np.float32]:
+    """The worth of each act's type, halved every half-life; later acts count nothing."""
+    found = np.empty(len(kind), dtype=np.float32)
+    for at in range(len(kind)):
+        age_days = 0.0 if at_ms[at] == UNDATED else (as_of_ms - at_ms[at]) / DAY_MS
+        if age_days < 0:
+            found[at] = 0
+        elif half_life_days == 0:
+            found[at] = worth[kind[at]]
+        else:
+            found[at] = worth[kind[at]] * np.float32(2.0 ** (-age_days / half_life_days))
+    return found
