@@ -93,7 +93,7 @@ def warm() -> None:
 def _compiled(plain: Function, signature: tuple[Any, ...]) -> Function:
     # Sums may be taken in another order, so that dot products use the whole width of the machine;
     # NaN and infinity keep their meaning.
-    said = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True}
+    said = {"fastmath": {"reassoc", "contract", "nsz"}}
     try:
         compiled: Function = njit(signature, cache=True, **said)(plain)
     except RuntimeError:

@@ -1,7 +1,10 @@
-"""A small load generator: requests on kept connections, counted and timed; it stops by itself."""
+"""A small load generator: requests on kept connections, counted and timed; it stops by itself.
+
+It shares the machine with what it measures, so it does as little as it can: bytes are written and
+looked through as they come, without streams or a parser of HTTP.
+"""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 
-SERVER_MS = re.compile(rb"dur=([0-9.]+)")
-LENGTH = re.compile(rb"content-length: ([0-9]+)", re.IGNORECASE)
+HEAD_END, LENGTH, SERVER_MS = b"\r\n\r\n", b"content-length: ", b"dur="
 
 
 @dataclass(slots=True)
@@ -58,6 +60,92 @@ def request(path: str, body: object) -> bytes:
     return head.encode() + content
 
 
+class Caller(asyncio.Protocol):
+    """One connection: a request is sent when the answer to the last one is there.
+
+    Parameters
+    ----------
+    due_at
+        Gives the number of the next request and when it is due; None when there is none left.
+    """
+
+    def __init__(
+        self,
+        measured: Measured,
+        requests: Callable[[int], bytes],
+        due_at: Callable[[], tuple[int, float] | None],
+    ) -> None:
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._measured = measured
+        self._requests = requests
+        self._next = due_at
+        self._due_at = 0.0
+        self._came = b""
+        self._wanted = 0
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._turn()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait until the answer is whole, then note it and go on."""
+        self._came = self._came + data if self._came else data
+        if not self._wanted:
+            end = self._came.find(HEAD_END)
+            if end < 0:
+                return
+            self._wanted = end + len(HEAD_END) + int(_after(self._came, LENGTH, end) or 0)
+        if len(self._came) >= self._wanted:
+            self._note(self._came)
+            self._came, self._wanted = b"", 0
+            self._turn()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """A connection that is cut before its answer is a failure."""
+        if self._due_at:
+            self._measured.failed += 1
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _turn(self) -> None:
+        following = self._next()
+        if following is None:
+            self._due_at = 0.0
+            assert self._transport is not None
+            self._transport.close()
+            return
+        number, self._due_at = following
+        wait_s = self._due_at - time.perf_counter()
+        if wait_s > 0:
+            asyncio.get_running_loop().call_later(wait_s, self._send, number)
+        else:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        assert self._transport is not None
+        self._transport.write(self._requests(number))
+
+    def _note(self, answer: bytes) -> None:
+        self._measured.latency_ms.append(1_000 * (time.perf_counter() - self._due_at))
+        said = _after(answer, SERVER_MS, answer.find(HEAD_END))
+        if said is not None:
+            self._measured.server_ms.append(float(said))
+        if not answer.startswith(b"HTTP/1.1 2"):
+            self._measured.failed += 1
+
+
+def _after(answer: bytes, name: bytes, end: int) -> bytes | None:
+    """What stands after a name up to the end of its line, in the head of an answer."""
+    at = answer.find(name, 0, end)
+    if at < 0:
+        return None
+    at += len(name)
+    return answer[at : answer.find(b"\r\n", at)]
+
+
 async def hammer(
     port: int,
     requests: Callable[[int], bytes],
@@ -77,36 +165,17 @@ async def hammer(
     measured, started_at = Measured(), time.perf_counter()
     numbers = iter(range(10**9))
 
-    async def one_connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (due_at := time.perf_counter()) - started_at < seconds:
-            number = next(numbers)
-            if per_second is not None:
-                due_at = started_at + number / per_second
-                await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
-            writer.write(requests(number))
-            _note(measured, await _head(reader), due_at)
-        writer.close()
-        await writer.wait_closed()
+    def due_at() -> tuple[int, float] | None:
+        now = time.perf_counter()
+        if now - started_at >= seconds:
+            return None
+        number = next(numbers)
+        return number, now if per_second is None else started_at + number / per_second
 
-    await asyncio.gather(*(one_connection() for _ in range(connections)))
+    loop = asyncio.get_running_loop()
+    callers = [Caller(measured, requests, due_at) for _ in range(connections)]
+    for caller in callers:
+        await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", port)
+    await asyncio.gather(*(caller.closed for caller in callers))
     measured.seconds = time.perf_counter() - started_at
     return measured
-
-
-async def _head(reader: asyncio.StreamReader) -> bytes:
-    """The head of one answer, once its body is read too."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = LENGTH.search(head)
-    if length is not None:
-        await reader.readexactly(int(length[1]))
-    return head
-
-
-def _note(measured: Measured, head: bytes, due_at: float) -> None:
-    measured.latency_ms.append(1_000 * (time.perf_counter() - due_at))
-    server_ms = SERVER_MS.search(head)
-    if server_ms is not None:
-        measured.server_ms.append(float(server_ms[1]))
-    if not head.startswith(b"HTTP/1.1 2"):
-        measured.failed += 1
