@@ -10,6 +10,7 @@ from recsys.bundle import Bundle
 from recsys.events import Event, EventType
 from recsys.histories import History
 from recsys.ids import Ints, Mask
+from recsys.overlay import Overlay
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +40,18 @@ class Current:
         """Events of the record up to this number are in the past already."""
         return 0 if self.past is None else self.past.record_seq
 
-    def with_on_sale(self, changes: dict[str, bool]) -> "Current":
-        """The same with items switched on or off."""
-        catalog = self.bundle.catalog.with_on_sale(changes)
-        return replace(self, bundle=replace(self.bundle, catalog=catalog))
+    def with_items(self, overlay: Overlay) -> "Current":
+        """The same with items as they are now, and with those that came since."""
+        bundle = self.bundle.now_with(overlay)
+        if self.past is None or bundle.fresh is None:
+            return replace(self, bundle=bundle)
+        # Only new items can be elsewhere than before: a look at all ids would take a while.
+        new = list(overlay.fresh)
+        places, known = self.past.item_ids.look_up(new)
+        positions, is_known = self.positions.copy(), self.known.copy()
+        positions[places[known]] = len(overlay.base) + np.flatnonzero(known)
+        is_known[places[known]] = True
+        return replace(self, bundle=bundle, positions=positions, known=is_known)
 
     def past_of(self, user_id: str) -> History:
         """What a person did according to the disk; items the bundle does not know are left out."""

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from recsys.catalog import KIND_WORDS, Kind
 from recsys.events import TEXT_LIMITS
 from recsys.recommend import Request
+from recsys.scenes import About, scene_named
 
 DETAIL_LIMIT = 300
 
@@ -41,11 +42,16 @@ class Body(BaseModel):
 
 
 class ListContext(Body):
-    """What the list stands beside."""
+    """What the list stands beside; a scene looks at the field that it is about."""
 
     order_items: list[ItemId] = []
     item_id: ItemId | None = None
     cart: list[ItemId] = []
+
+    def basket(self, about: About) -> tuple[str, ...]:
+        """The items that a scene's list stands beside."""
+        said = () if about is About.NOTHING else getattr(self, about)
+        return (said,) if isinstance(said, str) else tuple(said or ())
 
 
 class ListBody(Body):
@@ -58,7 +64,7 @@ class ListBody(Body):
     kinds: list[Literal["product", "video"]] | None = None
     exclude: list[ItemId] = []
     context: ListContext = ListContext()
-    cursor: None = None
+    cursor: str | None = None
 
     def request(self) -> Request:
         """The same for `recommend`; raises InvalidInput if a value is not allowed."""
@@ -71,7 +77,7 @@ class ListBody(Body):
             k=self.k,
             kinds=kinds,
             exclude=tuple(self.exclude),
-            order_items=tuple(self.context.order_items),
+            basket=self.context.basket(scene_named(self.scene).about),
         )
 
 
