@@ -38,7 +38,7 @@ def serve(
     shop = Home(home)
     settings = Settings.of(shop.config())
     # Made once before there are workers, so that a record that cannot be used stops the start.
-    Record.open(shop.record_path).close()
+    Record.of(shop).close()
     sock = listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(

@@ -76,7 +76,7 @@ class Service:
         StoreUnavailable
             The record cannot be opened.
         """
-        record = Record.open(home.record_path)
+        record = Record.of(home)
         return cls(
             record=record,
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
