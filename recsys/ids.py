@@ -147,7 +147,8 @@ class IdMap:
         highest = lowest | ((np.uint64(1) << shift) - np.uint64(1))
         counts = np.searchsorted(self.hashes, highest, side="right") - starts
         before = np.cumsum(counts) - counts
-        return self.order[np.repeat(starts - before, counts) + np.arange(counts.sum())]
+        found: Ints = self.order[np.repeat(starts - before, counts) + np.arange(counts.sum())]
+        return found
 
     def translate(self, other: "IdMap") -> tuple[Ints, Mask]:
         """For every position of `other`: its position here, and whether it is here at all.

@@ -74,6 +74,11 @@ class Watcher:
         return None if self.current is None else self.current.bundle.bundle_id
 
     @property
+    def counter(self) -> int:
+        """The number of the pointer that was followed last; 0 before there was one."""
+        return self._counter
+
+    @property
     def _wanted_id(self) -> str | None:
         return None if self._made is None else self._made.plain.bundle.bundle_id
 

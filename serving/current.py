@@ -1,14 +1,14 @@
 """What lists are made from at one moment: a bundle, and everybody's past in its positions."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from data.histories_file import Past
 from recsys.bundle import Bundle
-from recsys.events import Event, EventType
-from recsys.histories import History
+from recsys.events import Event, EventType, moment
+from recsys.histories import UNDATED, History
 from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
 
@@ -85,3 +85,21 @@ def newest(history: History, limit: int) -> History:
 def until(history: History, now_ms: int) -> History:
     """The same with times ahead of now taken as now: a fast clock must not hide a fresh act."""
     return replace(history, at_ms=np.minimum(history.at_ms, now_ms))
+
+
+def told_past(past: Past, user_id: str, limit: int) -> list[dict[str, Any]]:
+    """What the disk keeps of a person's newest events, newest first, as the API tells it."""
+    history = past.of_user(user_id)
+    if limit <= 0 or len(history) == 0:
+        return []
+    kept = history.take(slice(-limit, None))
+    rows = zip(kept.item.tolist(), kept.type.tolist(), kept.at_ms.tolist(), strict=True)
+    return [
+        {
+            "user_id": user_id,
+            "item_id": past.item_ids[item_idx],
+            "type": EventType(kind).word,
+            "at": None if at_ms == UNDATED else moment(at_ms).isoformat(),
+        }
+        for item_idx, kind, at_ms in reversed(list(rows))
+    ]

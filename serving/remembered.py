@@ -16,10 +16,13 @@ class Known:
     ----------
     upto_seq
         The record's events of this person up to this number are in the history.
+    joins
+        How many ids had been joined to the person then.
     """
 
     history: History
     upto_seq: int
+    joins: int = 0
 
 
 class Remembered:
@@ -34,12 +37,17 @@ class Remembered:
         self._people: OrderedDict[str, Known] = OrderedDict()
         self._bundle_id = ""
         self._past: Past | None = None
+        self._n_items = 0
 
     def find(self, user_id: str, current: Current) -> Known | None:
-        """What is known of a person; after a swap of bundle or histories nothing of anybody."""
-        if current.bundle.bundle_id != self._bundle_id or current.past is not self._past:
+        """What is known of a person; after a swap of bundle or histories nothing of anybody.
+
+        Nor after new items came: what people did with them before had no position.
+        """
+        bundle, n_items = current.bundle.bundle_id, len(current.bundle.catalog)
+        if (bundle, n_items) != (self._bundle_id, self._n_items) or current.past is not self._past:
             self._people.clear()
-            self._bundle_id, self._past = current.bundle.bundle_id, current.past
+            self._bundle_id, self._n_items, self._past = bundle, n_items, current.past
         known = self._people.get(user_id)
         if known is not None:
             self._people.move_to_end(user_id)

@@ -24,6 +24,7 @@ from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.app import create_app
 from serving.bundles import Watcher
+from serving.cursors import Cursors
 from serving.remembered import Remembered
 from serving.service import Service
 from serving.settings import Settings
@@ -90,6 +91,7 @@ class Shop:
             writer=Writer(record, max_waiting_events=50_000),
             watcher=Watcher(self.home, record, table=TABLE),
             remembered=Remembered(100),
+            cursors=Cursors.of(self.home.keys),
             settings=Settings(poll_s=0.05, **settings),
             now=self.clock,
         )

@@ -3,6 +3,7 @@ import pytest
 from data.histories_file import Past
 from recsys.catalog import Catalog
 from recsys.histories import History
+from recsys.overlay import Overlay
 from serving.current import Current
 from serving.remembered import Known, Remembered
 from tests.planted import Fixed, bundle_of, item
@@ -40,7 +41,8 @@ def test_another_bundle_or_past_forgets_everybody(current):
     remembered = Remembered(2)
     remembered.find("user-5001", current)
     remembered.keep("user-5001", known(1))
-    switched = current.with_on_sale({"item-1001": False})
+    overlay = Overlay.of(current.bundle.catalog).with_items([item(1, available=False)])
+    switched = current.with_items(overlay)
     assert remembered.find("user-5001", switched) is not None
     other = Current(current.bundle, object.__new__(Past), current.positions, current.known)
     assert remembered.find("user-5001", other) is None
