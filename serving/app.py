@@ -34,6 +34,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     ClientDisconnect: HTTPStatus.BAD_REQUEST,
 }
 RETRY_AFTER_S = "1"
+PARTS = (lists, events, items, users, health)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -54,8 +55,8 @@ def create_app(service: Service) -> FastAPI:
         lifespan=life, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.add_middleware(Counted, metrics=service.metrics)
-    for route in (lists, events, items, users, health):
-        app.include_router(route.router(service))
+    for part in PARTS:
+        app.include_router(part.router(service))
     app.add_exception_handler(RecsysError, _refused)
     app.add_exception_handler(ClientDisconnect, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)

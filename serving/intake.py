@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from recsys.errors import InvalidEvent, InvalidInput
 from recsys.events import EVENT_WORDS, Event, EventType, Platform, moment
 from serving.errors import BodyTooLarge, FutureEvent, LateEvent
-from serving.schemas import EventBody, wrong
+from serving.schemas import MAX_BATCH, EventBody, wrong
 
-MAX_EVENTS = 1_000
+MAX_EVENTS = MAX_BATCH
 LATEST = timedelta(days=7)
 AHEAD = timedelta(minutes=5)
 # What the record keeps of a refused event; more would let anybody fill the disk.

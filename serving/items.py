@@ -10,9 +10,8 @@ from recsys.catalog import KIND_WORDS, Item
 from recsys.errors import InvalidItem
 from serving.errors import BodyTooLarge
 from serving.intake import Rejected, moment_of
-from serving.schemas import ItemBody, wrong
+from serving.schemas import MAX_BATCH, ItemBody, wrong
 
-MAX_ITEMS = 1_000
 TUPLES = ("tags", "category", "cards", "audience", "campaigns")
 TIMES = ("published_at", "expires_at")
 
@@ -23,10 +22,10 @@ def check_items(bodies: Sequence[object]) -> tuple[list[Item], list[Rejected]]:
     Raises
     ------
     BodyTooLarge
-        There are more than `MAX_ITEMS`.
+        There are more than `MAX_BATCH`.
     """
-    if len(bodies) > MAX_ITEMS:
-        raise BodyTooLarge(f"items are too many, got {len(bodies)}; allowed: up to {MAX_ITEMS}")
+    if len(bodies) > MAX_BATCH:
+        raise BodyTooLarge(f"items are too many, got {len(bodies)}; allowed: up to {MAX_BATCH}")
     items: list[Item] = []
     rejected: list[Rejected] = []
     for index, body in enumerate(bodies):

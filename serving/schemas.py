@@ -1,17 +1,30 @@
 """The shapes of request bodies: types and known fields. Bounds are the contracts' own business."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from recsys.catalog import KIND_WORDS, Kind
-from recsys.events import TEXT_LIMITS
-from recsys.recommend import MAX_BASKET, Request
-from recsys.scenes import About, scene_named
+from recsys.events import EVENT_WORDS, TEXT_LIMITS, Platform
+from recsys.recommend import MAX_BASKET, MAX_EXCLUDED, MAX_K, Request
+from recsys.scenes import SCENES, About, scene_named
 
 DETAIL_LIMIT = 300
 
+
+def bound(**said: Any) -> Any:
+    """What the description says of a field whose bounds are checked elsewhere, in other words."""
+    return Field(json_schema_extra=said)
+
+
+def batch_of(shape: str) -> Any:
+    """A batch in the description; each part is checked by itself, so that good ones are kept."""
+    return bound(items={"$ref": f"#/components/schemas/{shape}"}, maxItems=MAX_BATCH)
+
+
+MAX_BATCH = 1_000
+UserId = Annotated[str, bound(minLength=1, maxLength=TEXT_LIMITS["user_id"])]
 ItemId = Annotated[str, Field(min_length=1, max_length=TEXT_LIMITS["item_id"])]
 
 
@@ -63,12 +76,12 @@ class ListContext(Body):
 class ListBody(Body):
     """Body of POST /v1/lists; a guest without a person's id is a person of that id."""
 
-    scene: str
-    user_id: str | None = None
-    guest_id: str | None = None
-    k: int = 20
+    scene: Annotated[str, bound(enum=list(SCENES))]
+    user_id: UserId | None = None
+    guest_id: UserId | None = None
+    k: Annotated[int, bound(minimum=1, maximum=MAX_K)] = 20
     kinds: list[Literal["product", "video"]] | None = None
-    exclude: list[ItemId] = []
+    exclude: Annotated[list[ItemId], bound(maxItems=MAX_EXCLUDED)] = []
     context: ListContext = ListContext()
     cursor: str | None = None
 
@@ -98,9 +111,9 @@ class PrefetchQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    user_id: str | None = None
-    guest_id: str | None = None
-    k: int = 20
+    user_id: UserId | None = None
+    guest_id: UserId | None = None
+    k: Annotated[int, bound(minimum=1, maximum=MAX_K)] = 20
     cursor: str | None = None
     appid: str | None = None
     token: str | None = None
@@ -126,14 +139,14 @@ class HistoryQuery(BaseModel):
 class AliasBody(Body):
     """Body of POST /v1/aliases: a guest logged in."""
 
-    guest_id: str
-    user_id: str
+    guest_id: UserId
+    user_id: UserId
 
 
 class ItemsBody(Body):
     """Body of PUT /v1/items; its items are checked one by one, so that good ones are kept."""
 
-    items: list[object]
+    items: Annotated[list[object], batch_of("ItemBody")]
 
 
 class ItemBody(Body):
@@ -176,23 +189,23 @@ class SwitchBody(Body):
 class SwitchManyBody(Body):
     """Body of POST /v1/items/availability."""
 
-    item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=1_000)]
+    item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=MAX_BATCH)]
     available: bool
 
 
 class BatchBody(Body):
     """Body of POST /v1/events; its events are checked one by one, so that good ones are kept."""
 
-    events: list[object]
+    events: Annotated[list[object], batch_of("EventBody")]
 
 
 class EventBody(Body):
     """One event of a batch; `at` is ISO 8601 with its zone, or whole milliseconds since 1970."""
 
-    event_id: str
-    user_id: str
-    item_id: str
-    type: str
+    event_id: Annotated[str, bound(minLength=1, maxLength=TEXT_LIMITS["event_id"])]
+    user_id: UserId
+    item_id: Annotated[str, bound(minLength=1, maxLength=TEXT_LIMITS["item_id"])]
+    type: Annotated[str, bound(enum=list(EVENT_WORDS))]
     at: str | int
     play_s: float | None = None
     duration_s: float | None = None
@@ -203,5 +216,5 @@ class EventBody(Body):
     choice: str | None = None
     list_id: str | None = None
     position: int | None = None
-    platform: str | None = None
+    platform: Annotated[str | None, bound(enum=[*Platform, None])] = None
     props: dict[str, JsonValue] = {}

@@ -1,4 +1,4 @@
-"""/healthz: the process answers. /readyz: it may get requests. /metrics: numbers of all workers."""
+"""/healthz, /readyz, /metrics: for who keeps it running. /openapi.json: for who calls it."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Response
 
+from serving.openapi import document
 from serving.service import Service
 
 # The text format that every version of Prometheus reads.
@@ -37,6 +38,12 @@ def router(service: Service) -> APIRouter:
     @routes.get("/metrics")
     async def metrics() -> Response:
         return Response(await service.numbers(), media_type=METRICS_TYPE)
+
+    described = orjson.dumps(document())
+
+    @routes.get("/openapi.json")
+    async def openapi() -> Response:
+        return Response(described, media_type="application/json")
 
     return routes
 
