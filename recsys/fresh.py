@@ -1,5 +1,6 @@
 """Items newer than the bundle: models do not know them, their tags, creators and cards speak."""
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -18,8 +19,8 @@ MAX_RACING = 2_000
 HALF_LIFE_DAYS = 4.0
 # What a shared category, the creator and a card count, where a shared rare tag counts 1.
 CATEGORY, CREATOR, CARD = 0.5, 1.0, 1.0
-# Of its kind's seats a new item that fits gets every fifth from the third on; one of which only is
-# known that it is new, every tenth.
+# Of its kind's seats new items get every fifth from the third on, best fit first; where nothing
+# speaks for any, every tenth.
 FIRST_SEAT, EVERY, EVERY_UNFIT = 2, 5, 10
 SOURCE = "new"
 
@@ -176,21 +177,15 @@ class Fresh:
 
 def seated(old: Candidates, new: Candidates) -> Candidates:
     """One kind's list with new items at their seats; the old ones keep their order."""
-    fitting = iter(np.flatnonzero(new.scores > 0).tolist())
-    others = iter(np.flatnonzero(new.scores <= 0).tolist())
+    fits = bool((new.scores > 0).any())
+    first, every = (FIRST_SEAT, EVERY) if fits else (EVERY_UNFIT - 1, EVERY_UNFIT)
+    waiting = iter(range(len(old), len(old) + len(new)))
     places: list[int] = []
-    rest = iter(range(len(old)))
-    for seat in range(len(old) + len(new)):
-        chosen = None
-        if seat % EVERY == FIRST_SEAT:
-            chosen = next(fitting, None)
-        if chosen is None and seat % EVERY_UNFIT == EVERY_UNFIT - 1:
-            chosen = next(others, None)
-        taken = next(rest, None) if chosen is None else len(old) + chosen
-        if taken is None:
-            break
-        places.append(taken)
-    places += [len(old) + one for one in (*fitting, *others)]
+    for one in range(len(old)):
+        if len(places) % every == first:
+            places += itertools.islice(waiting, 1)
+        places.append(one)
+    places += waiting
     both = Candidates(
         np.concatenate([old.items, new.items]),
         np.concatenate([old.scores, new.scores]),

@@ -299,5 +299,5 @@ def _retagged(base: IdMap, tail: Catalog) -> tuple[IdMap, Links]:
     more = [name for name, known in zip(names, is_known.tolist(), strict=True) if not known]
     grown = GrownIds(*_parts(base), IdMap.of(more))
     places, _ = grown.look_up(names)
-    targets = places[tail.tags.targets].astype(np.int32)
-    return grown, Links(tail.tags.offsets, targets)
+    rows = (np.sort(places[tail.tags.row(idx)]) for idx in range(len(tail)))
+    return grown, Links.of(rows)
