@@ -133,7 +133,7 @@ class Service:
         if known is None:
             known = Known(newest(current.past_of(user_id), limit), current.record_seq)
         try:
-            events, upto_seq = self.record.since(
+            events, upto_seq, _ = self.record.since(
                 user_id, after_seq=known.upto_seq, limit=limit * RECORD_ROWS_AN_EVENT
             )
         except StoreUnavailable:
