@@ -16,10 +16,16 @@ class Known:
     ----------
     upto_seq
         The record's events of this person up to this number are in the history.
+    joins
+        How many ids had been joined to the person then.
+    mark
+        As long as the person's mark among the copies is this one, nothing came since.
     """
 
     history: History
     upto_seq: int
+    joins: int = 0
+    mark: str | None = None
 
 
 class Remembered:
