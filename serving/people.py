@@ -22,13 +22,17 @@ SERVER_S = 0.05
 
 
 class Met(NamedTuple):
-    """A person as a list is made for them; `degraded` says what could not be asked."""
+    """A person as a list is made for them, in the positions of one bundle.
+
+    Attributes
+    ----------
+    degraded
+        What could not be asked.
+    """
 
     history: History
+    current: Current
     degraded: tuple[str, ...] = ()
-
-
-NOBODY = Met(History.empty())
 
 
 class People:
@@ -72,14 +76,14 @@ class People:
     def near(self, user_id: str | None, current: Current) -> Met:
         """The person from memory, disk and record, here and now."""
         if user_id is None:
-            return NOBODY
+            return Met(History.empty(), current)
         known = self._known(user_id, current)
         try:
             known = self._read(user_id, known, current)
         except StoreUnavailable:
-            return Met(known.history, ("record",))
-        self._remembered.keep(user_id, known)
-        return Met(known.history)
+            return Met(known.history, current, ("record",))
+        self._remembered.keep(user_id, known, current)
+        return Met(known.history, current)
 
     async def meet(self, user_id: str | None, current: Current) -> Met:
         """The same, from a copy where one holds; requests of one moment for one person read once.
@@ -88,7 +92,7 @@ class People:
         that was acknowledged in between.
         """
         if user_id is None:
-            return NOBODY
+            return Met(History.empty(), current)
         if self.is_near:
             return self.near(user_id, current)
         flight = self._flights.get(user_id)
@@ -164,18 +168,18 @@ class People:
             seen = await self.hot.find(user_id, under, with_copy=known.mark is None)
         held = None if seen is None else self._held(seen, known, current)
         if held is not None:
-            self._remembered.keep(user_id, held)
-            return Met(held.history)
+            self._remembered.keep(user_id, held, current)
+            return Met(held.history, current)
         self.rebuilt += 1
         try:
             known = await self._asked(user_id, known, current)
         except (StoreUnavailable, TimeoutError):
-            return Met(known.history, ("record",))
+            return Met(known.history, current, ("record",))
         known = replace(known, mark=None if seen is None else f"{under}/{seen.mark}")
-        self._remembered.keep(user_id, known)
+        self._remembered.keep(user_id, known, current)
         if seen is not None:
             self._later(self.hot.keep(user_id, under, seen.mark, written_copy(known, current)))
-        return Met(known.history)
+        return Met(known.history, current)
 
     def _held(self, seen: Seen, known: Known, current: Current) -> Known | None:
         """What holds under the mark, at hand or in the copy; None if the record must be read."""

@@ -7,12 +7,15 @@ from pydantic_core import ErrorDetails
 
 from recsys.catalog import KIND_WORDS, Kind
 from recsys.events import TEXT_LIMITS
-from recsys.recommend import Request
+from recsys.recommend import MAX_BASKET, Request
+from recsys.scenes import About, scene_named
 
 DETAIL_LIMIT = 300
 
 ItemId = Annotated[str, Field(min_length=1, max_length=TEXT_LIMITS["item_id"])]
 
+
+BasketIds = Annotated[list[ItemId], Field(max_length=MAX_BASKET)]
 
 # Pydantic's own words name our classes, which callers do not know.
 OUR_WORDS = dict.fromkeys(("model_type", "dict_type"), "Input should be an object")
@@ -40,12 +43,21 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class ListContext(Body):
-    """What the list stands beside."""
+def _subject(user_id: str | None, guest_id: str | None) -> str | None:
+    return guest_id if user_id is None else user_id
 
-    order_items: list[ItemId] = []
+
+class ListContext(Body):
+    """What the list stands beside; a scene looks at the field that it is about."""
+
+    order_items: BasketIds = []
     item_id: ItemId | None = None
-    cart: list[ItemId] = []
+    cart: BasketIds = []
+
+    def basket(self, about: About) -> tuple[str, ...]:
+        """The items that a scene's list stands beside."""
+        said = () if about is About.NOTHING else getattr(self, about)
+        return (said,) if isinstance(said, str) else tuple(said or ())
 
 
 class ListBody(Body):
@@ -58,7 +70,7 @@ class ListBody(Body):
     kinds: list[Literal["product", "video"]] | None = None
     exclude: list[ItemId] = []
     context: ListContext = ListContext()
-    cursor: None = None
+    cursor: str | None = None
 
     def request(self) -> Request:
         """The same for `recommend`; raises InvalidInput if a value is not allowed."""
@@ -67,12 +79,105 @@ class ListBody(Body):
             kinds = tuple(KIND_WORDS[word] for word in self.kinds)
         return Request(
             scene=self.scene,
-            user_id=self.guest_id if self.user_id is None else self.user_id,
+            user_id=_subject(self.user_id, self.guest_id),
             k=self.k,
             kinds=kinds,
             exclude=tuple(self.exclude),
-            order_items=tuple(self.context.order_items),
+            basket=self.context.basket(scene_named(self.scene).about),
         )
+
+
+class PrefetchQuery(BaseModel):
+    """Query of GET /v1/prefetch/home: the platform's own words, of which none changes the list.
+
+    Parameters
+    ----------
+    user_id, guest_id
+        Added by the shop's backend, which knows whose token it is.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    user_id: str | None = None
+    guest_id: str | None = None
+    k: int = 20
+    cursor: str | None = None
+    appid: str | None = None
+    token: str | None = None
+    code: str | None = None
+    timestamp: str | None = None
+    path: str | None = None
+    query: str | None = None
+    scene: str | None = None
+
+    def request(self) -> Request:
+        """The request for the home list; raises InvalidInput if a value is not allowed."""
+        return Request(scene="home", user_id=_subject(self.user_id, self.guest_id), k=self.k)
+
+
+class HistoryQuery(BaseModel):
+    """Query of GET /v1/users/{user_id}/history."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+
+class AliasBody(Body):
+    """Body of POST /v1/aliases: a guest logged in."""
+
+    guest_id: str
+    user_id: str
+
+
+class ItemsBody(Body):
+    """Body of PUT /v1/items; its items are checked one by one, so that good ones are kept."""
+
+    items: list[object]
+
+
+class ItemBody(Body):
+    """One item of a batch, whole: what is left out is as if it had never been said."""
+
+    item_id: str
+    kind: Literal["product", "video"]
+    title: str = ""
+    tags: list[str] = []
+    category: list[str] = []
+    creator_id: str | None = None
+    shop_id: str | None = None
+    price_minor: int | None = None
+    member_price_minor: int | None = None
+    available: bool = True
+    stock: int | None = None
+    published_at: str | int | None = None
+    expires_at: str | int | None = None
+    cards: list[str] = []
+    duration_s: float | None = None
+    durable: bool | None = None
+    attributes: dict[str, str] = {}
+    cover: str | None = None
+    link: str | None = None
+    sponsored: bool = False
+    promotional: bool = False
+    audience: list[str] = []
+    restricted: bool = False
+    commission_bp: int = 0
+    media: str | None = None
+    campaigns: list[str] = []
+
+
+class SwitchBody(Body):
+    """Body of PATCH /v1/items/{item_id}."""
+
+    available: bool
+
+
+class SwitchManyBody(Body):
+    """Body of POST /v1/items/availability."""
+
+    item_ids: Annotated[list[ItemId], Field(min_length=1, max_length=1_000)]
+    available: bool
 
 
 class BatchBody(Body):

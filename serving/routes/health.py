@@ -1,4 +1,4 @@
-"""/healthz: the process answers. /readyz: it has looked for a bundle and may get requests."""
+"""/healthz: the process answers. /readyz: it may get requests. /metrics: numbers of all workers."""
 
 from http import HTTPStatus
 from typing import Any
@@ -7,6 +7,9 @@ import orjson
 from fastapi import APIRouter, Response
 
 from serving.service import Service
+
+# The text format that every version of Prometheus reads.
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def router(service: Service) -> APIRouter:
@@ -30,6 +33,10 @@ def router(service: Service) -> APIRouter:
                 "lost_lists": service.writer.lost_lists,
             },
         )
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        return Response(await service.numbers(), media_type=METRICS_TYPE)
 
     return routes
 

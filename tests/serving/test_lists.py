@@ -56,7 +56,7 @@ def test_an_answer_has_every_field_in_order(still):
     assert list(answer) == FIELDS
     assert [list(one) for one in answer["items"]] == [ITEM_FIELDS] * 4
     assert [one["rank"] for one in answer["items"]] == [0, 1, 2, 3]
-    assert (answer["arms"], answer["cursor"], answer["controls"]) == ([], None, {})
+    assert (answer["arms"], answer["controls"]) == ([], {})
     assert (answer["bundle"], answer["pipeline"]) == ("bundle-1", "home-test")
 
 
@@ -220,12 +220,15 @@ def test_an_unreadable_record_degrades_the_list_and_breaks_nothing(shop):
         ({"kinds": ["song"]}, "kinds.0: Input should be 'product' or 'video'"),
         ({"exclude": ["x"] * 1_001}, "exclude is too long, got 1001 ids; allowed: up to 1000"),
         ({"exclude": ["x" * 129]}, "exclude.0: String should have at most 128 characters"),
-        ({"context": {"order_items": ["x"] * 101}}, "order_items is too long"),
+        (
+            {"context": {"order_items": ["x"] * 101}},
+            "context.order_items: List should have at most 100 items",
+        ),
         ({"context": {"basket": []}}, "context.basket: Extra inputs are not permitted"),
         ({"context": None}, "context: Input should be an object"),
         ({"user_id": ""}, "user_id is missing"),
         ({"user_id": "user\n5001"}, "user_id has unprintable characters"),
-        ({"cursor": "page-2"}, "cursor: Input should be None"),
+        ({"cursor": "page-2"}, "cursor is none of ours, got 'page-2'"),
         ({"arms": ["b"]}, "arms: Extra inputs are not permitted"),
     ],
 )
