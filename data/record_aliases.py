@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from data.record_audit import Deed, note
 from data.record_statements import known_users, user_idxs
@@ -11,11 +11,6 @@ from data.record_store import Store
 from data.record_tables import aliases, events, users
 from recsys.errors import AliasConflict, InvalidInput
 from recsys.events import TEXT_LIMITS, check_text, millis
-
-_SAME_PERSON = users.c.user_idx.in_(
-    select(aliases.c.guest_idx).where(aliases.c.user_idx == bindparam("user_idx", type_=BigInteger))
-)
-
 
 class Aliases:
     """Which ids belong to which person, in one record."""
@@ -61,14 +56,14 @@ class Aliases:
             known = known_users(connection, {user_id})
             if not known:
                 return [user_id]
+            _, person_idx = known[user_id]
             asked = (
                 select(users.c.user_id)
                 .outerjoin(aliases, aliases.c.guest_idx == users.c.user_idx)
-                .where(or_(users.c.user_idx == bindparam("user_idx"), _SAME_PERSON))
+                .where(_is_of(person_idx))
                 .order_by(aliases.c.at_ms.is_(None).desc(), aliases.c.at_ms, users.c.user_idx)
             )
-            _, person_idx = known[user_id]
-            return list(connection.execute(asked, {"user_idx": person_idx}).scalars())
+            return list(connection.execute(asked).scalars())
 
     def same_people(self, user_ids: Iterable[str]) -> set[str]:
         """These ids, and every other id of the same persons."""
@@ -106,5 +101,10 @@ def _join(connection: Connection, guest_idx: int, user_idx: int, at: datetime) -
     connection.execute(moved)
     theirs = update(events).where(events.c.person_idx == guest_idx).values(person_idx=user_idx)
     connection.execute(theirs)
-    grown = update(users).where(or_(users.c.user_idx == user_idx, _SAME_PERSON))
-    connection.execute(grown.values(joins=users.c.joins + 1), {"user_idx": user_idx})
+    grown = update(users).where(_is_of(user_idx)).values(joins=users.c.joins + 1)
+    connection.execute(grown)
+
+
+def _is_of(person_idx: int) -> ColumnElement[bool]:
+    guests = select(aliases.c.guest_idx).where(aliases.c.user_idx == person_idx)
+    return or_(users.c.user_idx == person_idx, users.c.user_idx.in_(guests))

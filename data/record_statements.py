@@ -276,7 +276,8 @@ def write_items(
     ]
     statement = upsert(connection, tables.items)
     said = {name: statement.excluded[name] for name in ("version", "changed_ms", "body")}
-    connection.execute(statement.on_conflict_do_update(["item_id"], set_=said), values)
+    known_too = statement.on_conflict_do_update(index_elements=["item_id"], set_=said)
+    connection.execute(known_too, values)
     return len(values)
 
 

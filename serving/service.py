@@ -11,26 +11,26 @@ from typing import Any, Self
 import numpy as np
 
 from data.home import Home
-from data.record import News, Outcome, Record
+from data.record import Outcome, Record
 from data.writer import Writer
 from recsys.catalog import Catalog, Item
-from recsys.errors import IdConflict, StoreUnavailable
+from recsys.errors import IdConflict
 from recsys.events import Event, ServedList, millis
-from recsys.histories import History
 from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
 from serving.answers import encoded
 from serving.bundles import Watcher
-from serving.current import Current, newest, told_past, until
+from serving.current import told_past, until
 from serving.cursors import Cursors
 from serving.errors import NotThere
+from serving.hot import hot_of
 from serving.intake import Rejected, check_batch, quarantine_row
 from serving.items import check_items
 from serving.metrics import Metrics
-from serving.remembered import Known, Remembered
+from serving.people import Met, People
+from serving.remembered import Remembered
 from serving.settings import Settings
 
-RECORD_ROWS_AN_EVENT = 2
 NO_BUNDLE = "none"
 
 
@@ -98,7 +98,7 @@ class Service:
     writer: Writer
     watcher: Watcher
     settings: Settings
-    remembered: Remembered
+    people: People
     cursors: Cursors
     metrics: Metrics = field(default_factory=Metrics)
     told: Told = field(default_factory=Told)
@@ -120,7 +120,12 @@ class Service:
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
             watcher=Watcher(home, record),
             settings=settings,
-            remembered=Remembered(settings.remembered_people),
+            people=People(
+                record,
+                Remembered(settings.remembered_people),
+                limit=settings.history_events,
+                hot=hot_of(settings.hot.url),
+            ),
             cursors=Cursors.of(home.keys),
             metrics=metrics or Metrics(),
         )
@@ -130,8 +135,20 @@ class Service:
         self.writer.close()
         self.record.close()
 
+    async def meet(self, user_id: str | None) -> Met | None:
+        """The person of a request; None where `recommend` need not wait to know them."""
+        current = self.watcher.current
+        if current is None or self.people.is_near:
+            return None
+        return await self.people.meet(user_id, current)
+
     def recommend(
-        self, request: Request, cursor: str | None = None, *, at_most: int | None = None
+        self,
+        request: Request,
+        cursor: str | None = None,
+        *,
+        at_most: int | None = None,
+        met: Met | None = None,
     ) -> bytes:
         """The body of the answer; the served list is on its way to the record.
 
@@ -141,19 +158,24 @@ class Service:
             That of an answer before: what was shown until then does not come again.
         at_most
             Bytes the body may have; a longer list is cut.
+        met
+            Who it is for, if that took waiting.
 
         Raises
         ------
         InvalidInput
             The cursor is none of ours.
         """
-        at, current = self.now(), self.watcher.current
-        lap = Laps()
+        at, lap = self.now(), Laps()
+        current = self.watcher.current if met is None else met.current
         request = replace(request, shown=self.cursors.read(cursor))
         if current is None:
             answer, catalog = self._empty(request, at), None
         else:
-            answer, catalog = self._answer(request, current, at, lap), current.bundle.catalog
+            met = met or self.people.near(request.user_id, current)
+            lap("read")
+            answer, catalog = self._answer(request, met, at), current.bundle.catalog
+            lap("list")
         answer, body = self._within(at_most, answer, catalog, request.shown)
         lap("encode")
         self.writer.put_served(self._kept(answer, catalog))
@@ -183,62 +205,19 @@ class Service:
             return served
         return replace(served, looked_at=looked_at(answer, catalog))
 
-    def _answer(
-        self, request: Request, current: Current, at: datetime, lap: Callable[[str], None]
-    ) -> Answer:
-        history, degraded = self._history(request.user_id, current, at)
-        lap("read")
+    def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(
             request,
-            history,
-            current.bundle,
+            until(met.history, millis(at)),
+            met.current.bundle,
             at=at,
             list_id=self.list_id(),
             language=self.settings.language,
         )
-        lap("list")
-        if degraded:
-            served = replace(answer.served, degraded=(*answer.served.degraded, *degraded))
-            answer = replace(answer, served=served)
+        if met.degraded:
+            degraded = (*answer.served.degraded, *met.degraded)
+            answer = replace(answer, served=replace(answer.served, degraded=degraded))
         return answer
-
-    def _history(
-        self, user_id: str | None, current: Current, at: datetime
-    ) -> tuple[History, tuple[str, ...]]:
-        """A person's history, from disk and record; without the record if it cannot be read."""
-        if user_id is None:
-            return History.empty(), ()
-        known = self.remembered.find(user_id, current)
-        if known is None:
-            known = Known(self._newest(current.past_of(user_id)), current.record_seq)
-        try:
-            news = self._since(user_id, known.upto_seq)
-            if news.joins != known.joins:
-                # What the joined id did before is older than what was read last.
-                known = self._of_all_ids(user_id, current, news.joins)
-                news = self._since(user_id, known.upto_seq)
-        except StoreUnavailable:
-            return until(known.history, millis(at)), ("record",)
-        if news.events:
-            merged = known.history.merged(current.placed(news.events))
-            known = Known(self._newest(merged), news.upto_seq, known.joins)
-        self.remembered.keep(user_id, known)
-        return until(known.history, millis(at)), ()
-
-    def _since(self, user_id: str, after_seq: int) -> News:
-        # One page of impressions is twenty events, so more rows are read than acts are kept.
-        limit = self.settings.history_events * RECORD_ROWS_AN_EVENT
-        return self.record.since(user_id, after_seq=after_seq, limit=limit)
-
-    def _newest(self, history: History) -> History:
-        return newest(history, self.settings.history_events)
-
-    def _of_all_ids(self, user_id: str, current: Current, joins: int) -> Known:
-        """What the disk knows of every id of a person."""
-        history = History.empty()
-        for one in self.record.aliases.ids_of(user_id):
-            history = history.merged(current.past_of(one))
-        return Known(self._newest(history), current.record_seq, joins)
 
     def _empty(self, request: Request, at: datetime) -> Answer:
         served = ServedList(
@@ -269,6 +248,8 @@ class Service:
         outcomes: list[Outcome] = []
         if checked.events:
             outcomes = await self.writer.submit(checked.events, received_at)
+            # Duplicates too: the first time this may be what failed.
+            await self.people.changed({event.user_id for event in checked.events})
         rejected = checked.rejected + [
             Rejected(index, IdConflict.code, f"event id {event.event_id!r} came with another body")
             for index, event, outcome in zip(checked.indexes, checked.events, outcomes, strict=True)
@@ -341,9 +322,11 @@ class Service:
 
     async def join(self, guest_id: str, user_id: str) -> bool:
         """Make what a guest did a person's; whether that is new."""
-        return await asyncio.to_thread(
+        is_new = await asyncio.to_thread(
             self.record.aliases.join, guest_id, user_id, at=self.now(), who="service"
         )
+        await self.people.changed({guest_id, user_id})
+        return is_new
 
     async def history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
         """What lists of a person are made from, newest first: at most so many events.

@@ -51,6 +51,13 @@ class PostgreSQL:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://tester@127.0.0.1:{self.port}/{database}"
 
+    def emptied(self) -> str:
+        """The address of a database with nothing in it, always the same one."""
+        with self.connected("postgres") as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return self.url("postgres")
+
     def new_database(self) -> str:
         """The address of an empty database."""
         name = f"test_{next(_numbers)}"
@@ -87,6 +94,8 @@ def postgresql_in(folder: Path) -> Iterator[PostgreSQL]:
     make = ["initdb", "-D", str(data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run([*as_servant, programs / make[0], *make[1:]], check=True, capture_output=True)
     settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": port}
+    # No test cuts the power of this server, and a hundred databases would wait for the disk.
+    settings["fsync"] = "off"
     said = [f"--{name}={value}" for name, value in settings.items()]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -101,9 +110,10 @@ def postgresql_in(folder: Path) -> Iterator[PostgreSQL]:
         yield running
     finally:
         # The first line of this file is the server's own id, also where runuser stands before it.
+        # SIGQUIT: at once, nothing of it is wanted any more.
         pid_file = data / "postmaster.pid"
         if pid_file.exists():
-            os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)
+            os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGQUIT)
         else:
             server.kill()
         server.wait(30)

@@ -21,13 +21,17 @@ def router(service: Service) -> APIRouter:
         raw = await read(request)
         started_s = perf_counter()
         said = parsed(raw, ListBody)
-        return _timed(service.recommend(said.request(), said.cursor), started_s)
+        asked = said.request()
+        met = await service.meet(asked.user_id)
+        return _timed(service.recommend(asked, said.cursor, met=met), started_s)
 
     @routes.get("/v1/prefetch/home")
     async def prefetch_home(request: Request) -> Response:
         started_s = perf_counter()
         said = queried(request, PrefetchQuery)
-        body = service.recommend(said.request(), said.cursor, at_most=PREFETCH_BYTES)
+        asked = said.request()
+        met = await service.meet(asked.user_id)
+        body = service.recommend(asked, said.cursor, at_most=PREFETCH_BYTES, met=met)
         return _timed(body, started_s)
 
     return routes

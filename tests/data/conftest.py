@@ -14,7 +14,7 @@ def place(request, tmp_path) -> URL:
     """Where a record can be made."""
     if request.param == "sqlite":
         return file_url(tmp_path / "record.db")
-    return make_url(request.getfixturevalue("postgresql").new_database())
+    return make_url(request.getfixturevalue("postgresql").emptied())
 
 
 @pytest.fixture
