@@ -45,13 +45,13 @@ def create_app(service: Service) -> FastAPI:
         await asyncio.to_thread(service.watcher.look_for_bundle)
         watching = asyncio.create_task(service.watcher.run(service.settings.poll_s))
         telling = asyncio.create_task(_tell(service))
-        trusting = asyncio.create_task(service.people.watch())
+        trusting = asyncio.create_task(service.persons.watch())
         log.info("ready, bundle=%s", service.watcher.bundle_id)
         yield
         watching.cancel()
         telling.cancel()
         trusting.cancel()
-        await service.people.close()
+        await service.persons.close()
         await asyncio.to_thread(service.close)
 
     app = FastAPI(

@@ -27,7 +27,7 @@ from serving.hot import hot_of
 from serving.intake import Rejected, check_batch, quarantine_row
 from serving.items import check_items
 from serving.metrics import Metrics
-from serving.people import Met, People
+from serving.persons import Met, Persons
 from serving.remembered import Remembered
 from serving.settings import Settings
 
@@ -98,7 +98,7 @@ class Service:
     writer: Writer
     watcher: Watcher
     settings: Settings
-    people: People
+    persons: Persons
     cursors: Cursors
     metrics: Metrics = field(default_factory=Metrics)
     told: Told = field(default_factory=Told)
@@ -120,7 +120,7 @@ class Service:
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
             watcher=Watcher(home, record),
             settings=settings,
-            people=People(
+            persons=Persons(
                 record,
                 Remembered(settings.remembered_people),
                 limit=settings.history_events,
@@ -138,9 +138,9 @@ class Service:
     async def meet(self, user_id: str | None) -> Met | None:
         """The person of a request; None where `recommend` need not wait to know them."""
         current = self.watcher.current
-        if current is None or self.people.is_near:
+        if current is None or self.persons.is_near:
             return None
-        return await self.people.meet(user_id, current)
+        return await self.persons.meet(user_id, current)
 
     def recommend(
         self,
@@ -172,7 +172,7 @@ class Service:
         if current is None:
             answer, catalog = self._empty(request, at), None
         else:
-            met = met or self.people.near(request.user_id, current)
+            met = met or self.persons.near(request.user_id, current)
             lap("read")
             answer, catalog = self._answer(request, met, at), current.bundle.catalog
             lap("list")
@@ -249,7 +249,7 @@ class Service:
         if checked.events:
             outcomes = await self.writer.submit(checked.events, received_at)
             # Duplicates too: the first time this may be what failed.
-            await self.people.changed({event.user_id for event in checked.events})
+            await self.persons.changed({event.user_id for event in checked.events})
         rejected = checked.rejected + [
             Rejected(index, IdConflict.code, f"event id {event.event_id!r} came with another body")
             for index, event, outcome in zip(checked.indexes, checked.events, outcomes, strict=True)
@@ -325,7 +325,7 @@ class Service:
         is_new = await asyncio.to_thread(
             self.record.aliases.join, guest_id, user_id, at=self.now(), who="service"
         )
-        await self.people.changed({guest_id, user_id})
+        await self.persons.changed({guest_id, user_id})
         return is_new
 
     async def history(self, user_id: str, limit: int) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from recsys.signing import SigningKey
 from serving.app import create_app
 from serving.bundles import Watcher
 from serving.cursors import Cursors
-from serving.people import People
+from serving.persons import Persons
 from serving.remembered import Remembered
 from serving.service import Service
 from serving.settings import Settings
@@ -91,7 +91,7 @@ class Shop:
             record=record,
             writer=Writer(record, max_waiting_events=50_000),
             watcher=Watcher(self.home, record, table=TABLE),
-            people=People(record, Remembered(100), limit=said.history_events),
+            persons=Persons(record, Remembered(100), limit=said.history_events),
             cursors=Cursors.of(self.home.keys),
             settings=said,
             now=self.clock,

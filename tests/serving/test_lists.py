@@ -10,6 +10,8 @@ from data.record import Record
 from recsys.errors import StoreUnavailable
 from recsys.events import EventType
 from recsys.recommend import Request
+from serving.persons import Persons
+from serving.remembered import Remembered
 from tests.planted import NOW, event, item
 from tests.serving.conftest import ITEMS
 
@@ -190,6 +192,8 @@ def test_a_shop_without_items_gives_a_valid_list(shop):
 class Unreadable:
     """A record of which nothing can be read."""
 
+    is_file = True
+
     def since(self, user_id, *, after_seq, limit):
         raise StoreUnavailable("the record cannot be read now")
 
@@ -198,7 +202,7 @@ def test_an_unreadable_record_degrades_the_list_and_breaks_nothing(shop):
     shop.publish()
     service = shop.service()
     service.watcher.look_for_bundle()
-    broken = replace(service, record=Unreadable())
+    broken = replace(service, persons=Persons(Unreadable(), Remembered(9), limit=100))
     answer = json.loads(broken.recommend(Request(scene="home", user_id="user-5001")))
     assert answer["degraded"] == ["record"]
     assert len(answer["items"]) == len(ITEMS)

@@ -35,7 +35,7 @@ class Met(NamedTuple):
     degraded: tuple[str, ...] = ()
 
 
-class People:
+class Persons:
     """One worker's way to histories; every acknowledged event is in what it returns.
 
     Parameters
