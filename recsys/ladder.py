@@ -37,7 +37,7 @@ def _rungs(course: Course, bundle: Bundle) -> Iterator[tuple[str, Candidates]]:
     """Rung and candidates, the best first; nothing is asked before it is needed."""
     names = dict.fromkeys((*(one.model for one in course.pipeline.sources), *bundle.models))
     for name in names:
-        if not bundle.models[name].is_personal:
+        if name in bundle.models and not bundle.models[name].is_personal:
             yield POPULAR, _popular(course, name)
     if bundle.newest is not None:
         yield NEWEST, _in_order(bundle.newest, course)
@@ -58,8 +58,9 @@ def _popular(course: Course, name: str) -> Candidates:
 
 
 def _in_order(items: Idxs, course: Course) -> Candidates:
-    is_shown = np.isin(course.catalog.kind[items], course.context.kinds)
-    items = items[is_shown]
+    catalog = course.catalog
+    is_shown = np.isin(catalog.kind[items], course.context.kinds)
+    items = items[is_shown & (catalog.published_ms[items] <= course.context.at_ms)]
     parts = np.zeros((len(course.pipeline.sources), len(items)))
     return Candidates(items, np.zeros(len(items)), parts)
 

@@ -365,3 +365,15 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
             items, ends, source_of.astype(np.int32), np.array(weights, dtype=np.float64), fusion_k
         )
     )
+
+
+def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
+    """The first k of the kinds' lists, the kinds taking turns by their share."""
+    lists = [races[kind] for kind in VIDEOS_FIRST if kind in races]
+    both = Candidates(
+        np.concatenate([one.items for one in lists]),
+        np.concatenate([one.scores for one in lists]),
+        np.concatenate([one.parts for one in lists], axis=1),
+    )
+    n_videos = len(races[Kind.VIDEO]) if Kind.VIDEO in races else 0
+    return both.take(seating(n_videos, len(both) - n_videos, video_share, k))

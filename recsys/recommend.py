@@ -1,20 +1,25 @@
 """Request and history → served list: what the service, the evaluation and a simulator call."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
+from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
 from recsys.ladder import filled
-from recsys.pipeline import Candidates, Context, Course, RemainingMs, Scored, unhurried
-from recsys.reasons import Explainer
-from recsys.scenes import scene_named
+from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
+from recsys.reasons import Explainer, Tells
+from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
 
 MAX_K = 100
@@ -38,8 +43,11 @@ class Request:
         What to show; None means what the scene shows.
     exclude
         Ids not wanted.
-    order_items
-        Ids of the order just made; if empty after checkout, the person's latest order.
+    shown
+        Marks (`recsys.ids.mark_of`) of items shown before: they do not come again.
+    basket
+        Ids of what the list stands beside: of the order just made, in the cart, or the item looked
+        at. If empty, what the person's history says; scenes beside nothing have none.
 
     Raises
     ------
@@ -52,7 +60,8 @@ class Request:
     k: int = 20
     kinds: tuple[Kind, ...] | None = None
     exclude: tuple[str, ...] = ()
-    order_items: tuple[str, ...] = ()
+    shown: tuple[int, ...] = ()
+    basket: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -61,7 +70,7 @@ class Request:
             raise InvalidInput(f"k is out of range, got {self.k}; allowed: 1 to {MAX_K}")
         if self.kinds is not None and (not self.kinds or len(set(self.kinds)) != len(self.kinds)):
             raise InvalidInput("kinds is empty or repeats; allowed: product, video, each once")
-        for name, limit in (("exclude", MAX_EXCLUDED), ("order_items", MAX_BASKET)):
+        for name, limit in (("exclude", MAX_EXCLUDED), ("basket", MAX_BASKET)):
             n = len(getattr(self, name))
             if n > limit:
                 raise InvalidInput(f"{name} is too long, got {n} ids; allowed: up to {limit}")
@@ -111,14 +120,23 @@ def recommend(
         What is left of the time of the request; the less, the less work is begun for it.
     """
     context = context_of(request, history, bundle, at)
+    answering = bundle.answering(request.scene)
     course = course_of(bundle, context, remaining_ms)
-    placed = filled(course.placed(bundle.scorer(request.scene)), course, bundle)
+    placed = course.placed(bundle.scorer(answering))
+    models: Mapping[str, Tells] = bundle.models
+    if bundle.fresh is not None:
+        row = _row(history, bundle, context.at_ms)
+        stages = [STAGES[name] for name in course.pipeline.stages]
+        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        course = replace(course, pipeline=with_source(course.pipeline))
+        models = {**models, SOURCE: bundle.fresh}
+    placed = filled(placed, course, bundle)
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
         standing=history.take(~history.undone(context.at_ms)),
         catalog=bundle.catalog,
-        models=bundle.models,
+        models=models,
         language=language,
     )
     served = ServedList(
@@ -128,8 +146,8 @@ def recommend(
         at=at,
         bundle=bundle.bundle_id,
         pipeline=course.pipeline.name,
-        personalised=_is_personal(placed.candidates, request, bundle),
-        degraded=placed.failed,
+        personalised=_is_personal(placed.candidates, request, course.pipeline, models),
+        degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
@@ -139,8 +157,12 @@ def course_of(
     bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried
 ) -> Course:
     """The run of a bundle's pipeline for one context."""
+    pipeline = bundle.pipelines[bundle.answering(context.scene)]
+    if "excluded" not in pipeline.stages:
+        # What a page shows already must not come again, whatever a configuration leaves out.
+        pipeline = replace(pipeline, stages=("excluded", *pipeline.stages))
     return Course(
-        pipeline=bundle.pipelines[context.scene],
+        pipeline=pipeline,
         context=context,
         catalog=bundle.catalog,
         models=bundle.models,
@@ -152,41 +174,50 @@ def course_of(
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
     """What a request comes down to: all that its list depends on."""
     scene, at_ms = scene_named(request.scene), millis(at)
-    ids = bundle.catalog.ids
+    basket = _basket(request, history, bundle)
+    known, fresh = history, bundle.fresh
+    if fresh is not None:
+        known = fresh.known(history)
     return Context(
         scene=scene.name,
         k=request.k,
         kinds=scene.kinds if request.kinds is None else request.kinds,
         history=history,
-        row=bundle.taste.row(history, at_ms).strongest(ROW_ITEMS),
-        basket=_basket(request, history, bundle) if scene.has_basket else _evenly([]),
-        excluded=np.unique(ids.find_all(request.exclude)).astype(np.int32),
+        row=_row(known, bundle, at_ms),
+        basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
+        excluded=_excluded(request, bundle, basket, history),
         at_ms=at_ms,
     )
 
 
-def _basket(request: Request, history: History, bundle: Bundle) -> Row:
-    if request.order_items:
-        return _evenly(bundle.catalog.ids.find_all(request.order_items).tolist())
-    orders = history.of_types(EventType.ORDER)
-    if len(orders) == 0:
-        return _evenly([])
-    last = orders.order[-1]
-    latest = orders.item[orders.order == last] if last else orders.item[-1:]
-    return _evenly(latest.tolist())
+def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
+    return bundle.taste.row(history, at_ms).strongest(ROW_ITEMS)
 
 
-def _evenly(items: list[int]) -> Row:
-    distinct = np.unique(np.array(items, dtype=np.int32))
-    return Row(distinct, np.ones(len(distinct), dtype=np.float32))
+def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
+    """What the caller does not want, and of new items what models cannot be told of."""
+    ids = bundle.catalog.ids
+    found: list[NDArray[Any]] = [ids.find_all(request.exclude), ids.marked(request.shown)]
+    if bundle.fresh is not None:
+        disliked = history.items_of(EventType.DISLIKE)
+        found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
+    return np.unique(np.concatenate(found)).astype(np.int32)
 
 
-def _is_personal(candidates: Candidates, request: Request, bundle: Bundle) -> bool:
-    """Whether anything the person did before speaks; an order the caller names is no history."""
+def _basket(request: Request, history: History, bundle: Bundle) -> Idxs:
+    about = scene_named(request.scene).about
+    if request.basket and about is not About.NOTHING:
+        return bundle.catalog.ids.find_all(request.basket).astype(np.int32)
+    return latest(about, history)
+
+
+def _is_personal(
+    candidates: Candidates, request: Request, pipeline: Pipeline, models: Mapping[str, Tells]
+) -> bool:
+    """Whether anything the person did before speaks; what the caller names is no history."""
     personal = [
-        bundle.models[source.model].is_personal
-        and (source.of == "history" or not request.order_items)
-        for source in bundle.pipelines[request.scene].sources
+        models[source.model].is_personal and (source.of == "history" or not request.basket)
+        for source in pipeline.sources
     ]
     return bool(candidates.parts[np.array(personal, dtype=np.bool_)].any())
 
@@ -196,7 +227,7 @@ def _items(
 ) -> tuple[ServedItem, ...]:
     items = candidates.items
     told = zip(
-        catalog.ids.texts.raws(items),
+        catalog.ids.raws(items),
         catalog.kind[items].tolist(),
         candidates.scores.tolist(),
         catalog.ad[items].tolist(),

@@ -13,7 +13,7 @@ from recsys.recommend import Answer
 CARDS_SHOWN = 8
 
 
-def encoded(answer: Answer, catalog: Catalog | None) -> bytes:
+def encoded(answer: Answer, catalog: Catalog | None, cursor: str | None = None) -> bytes:
     """The JSON body of an answer; a list without items needs no catalogue."""
     served = answer.served
     items: list[bytes] = []
@@ -24,10 +24,10 @@ def encoded(answer: Answer, catalog: Catalog | None) -> bytes:
             b'%b,%b,"cards":[%b]}' % (_said(item)[:-1], display, b",".join(cards.get(place, ())))
             for place, (item, display) in enumerate(zip(served.items, shown, strict=True))
         ]
-    return b'%b,"items":[%b]}' % (_head(served)[:-1], b",".join(items))
+    return b'%b,"items":[%b]}' % (_head(served, cursor)[:-1], b",".join(items))
 
 
-def _head(served: ServedList) -> bytes:
+def _head(served: ServedList, cursor: str | None) -> bytes:
     return orjson.dumps(
         {
             "list_id": served.list_id,
@@ -37,7 +37,7 @@ def _head(served: ServedList) -> bytes:
             "bundle": served.bundle,
             "pipeline": served.pipeline,
             "arms": served.arms,
-            "cursor": None,
+            "cursor": cursor,
             "controls": {},
         }
     )
@@ -71,7 +71,7 @@ def _cards(catalog: Catalog, items: Idxs) -> dict[int, list[bytes]]:
     owners, cards = catalog.cards.rows(items)
     on_sale = catalog.on_sale[cards]
     owners, cards = owners[on_sale], cards[on_sale]
-    ids, shown = catalog.ids.texts.raws(cards), _shown(catalog, cards)
+    ids, shown = catalog.ids.raws(cards), _shown(catalog, cards)
     found: dict[int, list[bytes]] = {}
     for owner, item_id, display in zip(owners.tolist(), ids, shown, strict=True):
         told = found.setdefault(owner, [])

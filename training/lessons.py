@@ -138,7 +138,7 @@ class Teacher:
 
     def raced(self, case: Case, shown: Idxs | None = None) -> tuple[Racing, Asked]:
         """The candidates of a case, or the items that were shown, as a scorer would get them."""
-        request = Request(scene=self.scene, user_id=case.user_id, order_items=case.basket)
+        request = Request(scene=self.scene, user_id=case.user_id, basket=case.basket)
         context = context_of(request, case.history, self.bundle, case.at)
         course = course_of(self.bundle, context)
         candidates = course.raced() if shown is None else of_items(course.sourced(), shown)
