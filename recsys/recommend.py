@@ -153,9 +153,7 @@ def recommend(
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
-def course_of(
-    bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried
-) -> Course:
+def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
     """The run of a bundle's pipeline for one context."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
     if "excluded" not in pipeline.stages:

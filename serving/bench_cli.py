@@ -26,7 +26,7 @@ def measure_serving(
         figures = bench_serving(items - items % CLUSTER, seconds, status.update)
     table = Table("figure", "value", title="serving")
     for name, value in figures.items():
-        table.add_row(name, f"{value:,}")
+        table.add_row(name, "" if value is None else f"{value:,}")
     console.print(table)
     if json is not None:
         json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))

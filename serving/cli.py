@@ -10,6 +10,7 @@ import typer
 
 from data.home import Home
 from data.record import Record
+from recsys import kernels
 from serving.app import create_app
 from serving.cursors import Cursors
 from serving.logs import to_stderr
@@ -50,6 +51,8 @@ def serve(
     )
     # Made before there are workers, which would each make their own.
     Cursors.of(shop.keys)
+    # Compiled, or read from where they were kept, once for all workers.
+    kernels.warm()
     numbers = Path(mkdtemp(prefix="dapei-metrics-"))
     share(numbers)
     Workers(

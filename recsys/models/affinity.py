@@ -89,9 +89,7 @@ class Affinity:
     def wanted(self, row: Row) -> Sums:
         """The traits that make an item fit, with how much."""
         own = self.profile(row)
-        return row.once(
-            (self.vectors, "wanted"), lambda: self.aligned.sums(own.items, own.scores)
-        )
+        return row.once((self.vectors, "wanted"), lambda: self.aligned.sums(own.items, own.scores))
 
     def scores(self, row: Row, items: Idxs) -> Scores:
         """How well some items fit, shape (n items,); 0 where nothing is said."""

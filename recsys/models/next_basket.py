@@ -210,9 +210,7 @@ class NextBasket:
 
     def _score(self, row: Row) -> Sums:
         own, chances, recent = self._asked(row)
-        found = [
-            lists.sums(recent.items, recent.weights) for lists in self.followers_.within(None)
-        ]
+        found = [lists.sums(recent.items, recent.weights) for lists in self.followers_.within(None)]
         return Sums.of(
             np.concatenate([own, *(one.items for one in found)]),
             np.concatenate([chances, *(one.scores for one in found)]),

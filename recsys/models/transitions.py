@@ -203,9 +203,7 @@ class Transitions:
 
     def _score(self, row: Row) -> Sums:
         recent, back = self._asked(row)
-        found = [
-            lists.sums(recent.items, recent.weights) for lists in self.followers_.within(None)
-        ]
+        found = [lists.sums(recent.items, recent.weights) for lists in self.followers_.within(None)]
         return Sums.of(
             np.concatenate([back.items, *(one.items for one in found)]),
             np.concatenate([back.weights, *(one.scores for one in found)]),

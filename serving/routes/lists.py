@@ -5,6 +5,7 @@ from time import perf_counter
 from fastapi import APIRouter, Request, Response
 
 from serving.bodies import parsed, queried, read
+from serving.deadlines import deadline_of
 from serving.schemas import ListBody, PrefetchQuery
 from serving.service import Service
 
@@ -18,12 +19,14 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/v1/lists")
     async def make_list(request: Request) -> Response:
+        remaining_ms = deadline_of(request)
         raw = await read(request)
         started_s = perf_counter()
         said = parsed(raw, ListBody)
         asked = said.request()
         met = await service.meet(asked.user_id)
-        return _timed(service.recommend(asked, said.cursor, met=met), started_s)
+        body = service.recommend(asked, said.cursor, met=met, remaining_ms=remaining_ms)
+        return _timed(body, started_s)
 
     @routes.get("/v1/prefetch/home")
     async def prefetch_home(request: Request) -> Response:

@@ -12,20 +12,24 @@ def ranking(*items):
     return Ranking(np.array(items, dtype=np.int32), np.arange(len(items), 0, -1, dtype=np.float32))
 
 
+def ascending(candidates):
+    return candidates.take(np.argsort(candidates.items))
+
+
 def race(*items):
     n = len(items)
     return Candidates(np.array(items, dtype=np.int32), np.arange(n, 0, -1.0), np.zeros((1, n)))
 
 
 def test_fusion_is_the_sum_of_reciprocal_ranks():
-    fused = fuse([(ranking(7, 3),), (ranking(3),)], [1.0, 2.0], 60)
+    fused = ascending(fuse([(ranking(7, 3),), (ranking(3),)], [1.0, 2.0], 60))
     assert fused.items.tolist() == [3, 7]
     assert fused.scores.tolist() == pytest.approx([1 / 62 + 2 / 61, 1 / 61])
     assert fused.parts[:, 0].tolist() == pytest.approx([1 / 62, 2 / 61])
 
 
 def test_ranks_count_within_each_ranking_of_a_source():
-    fused = fuse([(ranking(7, 3), ranking(5))], [1.0], 60)
+    fused = ascending(fuse([(ranking(7, 3), ranking(5))], [1.0], 60))
     assert fused.items.tolist() == [3, 5, 7]
     assert fused.scores.tolist() == pytest.approx([1 / 62, 1 / 61, 1 / 61])
 
