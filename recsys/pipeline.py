@@ -137,7 +137,9 @@ class Candidates:
         return len(self.items)
 
     def take(self, index: NDArray[Any]) -> "Candidates":
-        """The chosen candidates, in the order chosen."""
+        """The chosen candidates, in the order chosen; a mask keeps their order."""
+        if index.dtype == np.bool_:
+            return self.without(~index)
         order = index.astype(np.int32, copy=False)
         return Candidates(*kernels_race.taken(self.items, self.scores, self.parts, order))
 

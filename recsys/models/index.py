@@ -68,8 +68,8 @@ class VectorIndex:
             np.ascontiguousarray(centres[owners, :-1]), cells, *_coded(vectors[cells.targets])
         )
 
-    def near(self, query: Scores, n: int, k: int) -> Idxs:
-        """About the k items of largest product in the cells of the nearest centres.
+    def looked_at(self, query: Scores, n: int) -> tuple[Idxs, Scores]:
+        """The items of the nearest cells, and about their products with a query.
 
         Parameters
         ----------
@@ -78,9 +78,20 @@ class VectorIndex:
         n
             Cells are taken until they hold so many items.
         """
-        cells = (self.cells.offsets, self.cells.targets)
-        found = kernels_vectors.near(self.centres, *cells, self.codes, self.scales, query, n)
-        return best_above_zero(*found, k).items
+        found: tuple[Idxs, Scores] = kernels_vectors.near(
+            self.centres,
+            self.cells.offsets,
+            self.cells.targets,
+            self.codes,
+            self.scales,
+            query,
+            n,
+        )
+        return found
+
+    def near(self, query: Scores, n: int, k: int) -> Idxs:
+        """About the k best of the n items looked at, of those with a product above 0."""
+        return best_above_zero(*self.looked_at(query, n), k).items
 
 
 @dataclass(frozen=True, slots=True, eq=False)

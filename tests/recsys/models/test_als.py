@@ -85,7 +85,7 @@ def test_there_is_an_index_only_above_the_exact_size():
 def test_candidates_come_from_the_nearest_cells(n_scored):
     model = fitted(exact_below=0, n_scored=n_scored)
     found = model.candidates(people()[0], 100, Kind.VIDEO).items
-    cells = model.index_.near(model.folded(people()[0]), n_scored, Kind.VIDEO)
+    cells, _ = model.index_.videos.looked_at(model.folded(people()[0]), n_scored)
     assert 0 < len(found) <= len(cells)
     assert np.isin(found, cells).all()
 
