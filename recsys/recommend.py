@@ -48,6 +48,8 @@ class Request:
     basket
         Ids of what the list stands beside: of the order just made, in the cart, or the item looked
         at. If empty, what the person's history says; scenes beside nothing have none.
+    remaining_ms
+        What is left of the request's time, whenever it is asked; the less, the less work is begun.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class Request:
     exclude: tuple[str, ...] = ()
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
+    remaining_ms: RemainingMs = unhurried
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -104,7 +107,6 @@ def recommend(
     at: datetime,
     list_id: str,
     language: str = "en",
-    remaining_ms: RemainingMs = unhurried,
 ) -> Answer:
     """The list for one request.
 
@@ -116,12 +118,10 @@ def recommend(
         The moment of the request; nothing later may be in the history.
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
-    remaining_ms
-        What is left of the time of the request; the less, the less work is begun for it.
     """
     context = context_of(request, history, bundle, at)
     answering = bundle.answering(request.scene)
-    course = course_of(bundle, context, remaining_ms)
+    course = course_of(bundle, context, request.remaining_ms)
     placed = course.placed(bundle.scorer(answering))
     models: Mapping[str, Tells] = bundle.models
     if bundle.fresh is not None:

@@ -18,7 +18,6 @@ from recsys.errors import IdConflict
 from recsys.events import Event, ServedList, millis
 from recsys.histories import History
 from recsys.lookback import is_drawn, looked_at
-from recsys.pipeline import RemainingMs, unhurried
 from recsys.recommend import Answer, Request, recommend
 from serving.answers import encoded
 from serving.bundles import Watcher
@@ -151,7 +150,6 @@ class Service:
         *,
         at_most: int | None = None,
         met: Met | None = None,
-        remaining_ms: RemainingMs = unhurried,
     ) -> bytes:
         """The body of the answer; the served list is on its way to the record.
 
@@ -163,8 +161,6 @@ class Service:
             Bytes the body may have; a longer list is cut.
         met
             Who it is for, if that took waiting.
-        remaining_ms
-            What is left of the time of the request; see `recsys.pipeline.Course`.
 
         Raises
         ------
@@ -177,11 +173,11 @@ class Service:
         if current is None:
             answer, catalog = self._empty(request, at), None
         else:
-            if met is None and remaining_ms() <= 0:
+            if met is None and request.remaining_ms() <= 0:
                 met = Met(History.empty(), current, ("deadline:history",))
             met = met or self.persons.near(request.user_id, current)
             lap("read")
-            answer, catalog = self._answer(request, met, at, remaining_ms), current.bundle.catalog
+            answer, catalog = self._answer(request, met, at), current.bundle.catalog
             lap("list")
         answer, body = self._within(at_most, answer, catalog, request.shown)
         lap("encode")
@@ -212,9 +208,7 @@ class Service:
             return served
         return replace(served, looked_at=looked_at(answer, catalog))
 
-    def _answer(
-        self, request: Request, met: Met, at: datetime, remaining_ms: RemainingMs
-    ) -> Answer:
+    def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(
             request,
             until(met.history, millis(at)),
@@ -222,7 +216,6 @@ class Service:
             at=at,
             list_id=self.list_id(),
             language=self.settings.language,
-            remaining_ms=remaining_ms,
         )
         if met.degraded:
             degraded = (*answer.served.degraded, *met.degraded)

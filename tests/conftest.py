@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from recsys import kernels
 from tests.servers import postgresql, redis_server
 
 __all__ = ["postgresql", "redis_server"]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Kernels are ready before the first test, so that none is called slow for compiling them."""
+    kernels.warm()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """POST /v1/lists: a ranked list for one person in one place; GET /v1/prefetch/home: home's."""
 
+from dataclasses import replace
 from time import perf_counter
 
 from fastapi import APIRouter, Request, Response
@@ -23,9 +24,9 @@ def router(service: Service) -> APIRouter:
         raw = await read(request)
         started_s = perf_counter()
         said = parsed(raw, ListBody)
-        asked = said.request()
+        asked = replace(said.request(), remaining_ms=remaining_ms)
         met = await service.meet(asked.user_id)
-        body = service.recommend(asked, said.cursor, met=met, remaining_ms=remaining_ms)
+        body = service.recommend(asked, said.cursor, met=met)
         return _timed(body, started_s)
 
     @routes.get("/v1/prefetch/home")

@@ -61,7 +61,9 @@ def test_what_has_no_direction_is_left_out():
     vectors[10:20] = 0
     found, _ = VectorIndex.of(vectors, everything(50), seed=0).looked_at(vectors[0], 50)
     assert sorted(found.tolist()) == [*range(10), *range(20, 50)]
-    assert len(VectorIndex.of(np.zeros_like(vectors), everything(50), 0).near(vectors[0], 5, 5)) == 0
+    assert (
+        len(VectorIndex.of(np.zeros_like(vectors), everything(50), 0).near(vectors[0], 5, 5)) == 0
+    )
 
 
 @pytest.mark.parametrize("within", [Kind.PRODUCT, Kind.VIDEO, None])
