@@ -177,8 +177,10 @@ class _Person:
         events = row.acts.events
         kept = np.flatnonzero(_KIND_OF_ACT[events.type] >= 0)[-MAX_ACTS:]
         told = (events.item[kept], events.type[kept], events.at_ms[kept], row.acts.weights[kept])
-        fields = kernels_features.person_of(*told, _INTEREST_OF, _OWN_OF)
-        return cls(*fields, n_acts=len(kept))
+        items, interests, acts, last_ms, mix = kernels_features.person_of(
+            *told, _INTEREST_OF, _OWN_OF
+        )
+        return cls(items, interests, acts, last_ms, mix, len(kept))
 
     @classmethod
     def _of_row(cls, row: Row) -> "_Person":

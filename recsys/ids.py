@@ -64,7 +64,7 @@ class Texts:
     def raws(self, idxs: NDArray[Any]) -> list[bytes]:
         """Some texts as UTF-8; several times faster than one by one."""
         starts, ends = self.offsets[idxs].tolist(), self.offsets[idxs + 1].tolist()
-        blob = memoryview(self.blob)
+        blob = self.blob.data
         return [bytes(blob[a:b]) for a, b in zip(starts, ends, strict=True)]
 
     def __getitem__(self, idx: int) -> str:

@@ -6,18 +6,22 @@ of other files use, clears `__pycache__`.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
 
 # Golden-ratio hashing (Knuth 1973, 6.4) with a factor below 2^31, so that no product overflows.
 FACTOR, SHIFT = 1_640_531_527, 13
 # Ranges up to so many entries are sorted by insertion.
 FEW = 12
+# Sums may be taken in another order, so that dot products use the whole width of the machine; NaN
+# and infinity keep their meaning.
+FAST = {"reassoc", "contract", "nsz"}
 
 I1, I4, I8, F4, F8, B1 = (
     types.Array(one, 1, "C", readonly=True)
@@ -91,24 +95,26 @@ def warm() -> None:
 
 
 def _compiled(plain: Function, signature: tuple[Any, ...]) -> Function:
-    # Sums may be taken in another order, so that dot products use the whole width of the machine;
-    # NaN and infinity keep their meaning.
-    said = {"fastmath": {"reassoc", "contract", "nsz"}}
     try:
-        compiled: Function = njit(signature, cache=True, **said)(plain)
+        compiled: Function = njit(signature, cache=True, fastmath=FAST)(plain)
     except RuntimeError:
         # Nowhere to keep it: neither beside the source nor in the user's cache may be written.
-        compiled = njit(signature, **said)(plain)
+        compiled = njit(signature, fastmath=FAST)(plain)
     return compiled
 
 
-@njit
+def inside(plain: F) -> F:
+    """A function that kernels call; it is compiled into them."""
+    return cast(F, njit(plain, fastmath=FAST))
+
+
+@inside
 def home_of(key: int, mask: int) -> int:
     """Where the search for a key begins."""
-    return (np.int64(key) * FACTOR >> SHIFT) & mask
+    return int((np.int64(key) * FACTOR >> SHIFT) & mask)
 
 
-@njit
+@inside
 def slots_for(n: int) -> NDArray[np.int32]:
     """An empty table for up to n keys; −1 is free."""
     size = 16
@@ -117,7 +123,7 @@ def slots_for(n: int) -> NDArray[np.int32]:
     return np.full(size, -1, dtype=np.int32)
 
 
-@njit
+@inside
 def place_of(slots: NDArray[np.int32], known: NDArray[np.int32], key: int) -> int:
     """The slot of a key, or the free one where it belongs."""
     mask = len(slots) - 1
@@ -127,14 +133,14 @@ def place_of(slots: NDArray[np.int32], known: NDArray[np.int32], key: int) -> in
     return slot
 
 
-@njit
+@inside
 def _comes_before(a: int, b: int, scores: NDArray[Any], items: NDArray[np.int32]) -> bool:
     if scores[a] != scores[b]:
-        return scores[a] > scores[b]
-    return items[a] < items[b]
+        return bool(scores[a] > scores[b])
+    return bool(items[a] < items[b])
 
 
-@njit
+@inside
 def _sink(
     order: NDArray[np.int32], start: int, end: int, scores: NDArray[Any], items: NDArray[np.int32]
 ) -> None:
@@ -147,7 +153,7 @@ def _sink(
         order[to] = one
 
 
-@njit
+@inside
 def _part(
     order: NDArray[np.int32], start: int, end: int, scores: NDArray[Any], items: NDArray[np.int32]
 ) -> int:
@@ -166,7 +172,7 @@ def _part(
         order[left], order[right] = order[right], order[left]
 
 
-@njit
+@inside
 def put_first(
     order: NDArray[np.int32], n: int, scores: NDArray[Any], items: NDArray[np.int32]
 ) -> None:

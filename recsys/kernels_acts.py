@@ -1,16 +1,15 @@
 """Compiled loops over acts: what each of them weighs."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from recsys.kernels import F4, F4_2D, I1, I8, INT, REAL, kernel
+from recsys.kernels import F4, F4_2D, I1, I8, INT, REAL, inside, kernel
 
 DAY_MS = 86_400_000.0
 UNDATED = np.iinfo(np.int64).min
 
 
-@njit
+@inside
 def _rank(quantiles: NDArray[np.float32], seconds: float) -> float:
     """The share of plays that were shorter; ties get the middle of their steps."""
     n_steps, below, upto = len(quantiles) - 1, 0, 0
@@ -34,11 +33,11 @@ def strengths(
     """How strongly each play speaks; the formula is that of `recsys.watching.WatchCurve`."""
     found = np.empty(len(play_s), dtype=np.float32)
     for at in range(len(play_s)):
-        seconds = np.float64(play_s[at])
+        seconds = float(play_s[at])
         if np.isnan(seconds):
             found[at] = unknown_strength
             continue
-        length = np.float64(duration_s[at])
+        length = float(duration_s[at])
         if np.isnan(length):
             length = unknown_duration_s
         group = np.searchsorted(edges_s, np.float32(length), side="right")

@@ -1,7 +1,6 @@
 """Compiled loops over candidates: their features for one person, and trees that ask for these."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from recsys.kernels import (
@@ -15,6 +14,7 @@ from recsys.kernels import (
     I4_2D,
     I8,
     INT,
+    inside,
     kernel,
     place_of,
     slots_for,
@@ -114,7 +114,7 @@ def person_of(
     return items, interests, acts, last_ms, mix
 
 
-@njit
+@inside
 def _added(
     keys: NDArray[np.int32], owners: NDArray[np.int32], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]:
@@ -131,14 +131,14 @@ def _added(
     return known, sums, slots
 
 
-@njit
+@inside
 def _row_of(known: NDArray[np.int32], slots: NDArray[np.int32], key: int) -> int:
     """The row of a key's sums; the last one, of zeros, for a key that is not in the table."""
     place = slots[place_of(slots, known, key)]
     return place if place >= 0 else len(known)
 
 
-@njit
+@inside
 def _rows(
     offsets: NDArray[np.int64], targets: NDArray[np.int32], own: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -1,10 +1,9 @@
 """Compiled loops over vectors: a person's equation, and products with items' vectors."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I1_2D, I4, I8, INT, kernel
+from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I1_2D, I4, I8, INT, inside, kernel
 
 
 @kernel(F4_2D, F4_2D, I4, F8)
@@ -34,7 +33,7 @@ def folded(
     return matrix, _solved(matrix, side)
 
 
-@njit(fastmath={"reassoc", "contract", "nsz"})
+@inside
 def _factor(matrix: NDArray[np.float64]) -> None:
     """Cholesky in place, in the lower triangle."""
     for i in range(len(matrix)):
@@ -48,7 +47,7 @@ def _factor(matrix: NDArray[np.float64]) -> None:
                 matrix[i, j] = (matrix[i, j] - total) / matrix[j, j]
 
 
-@njit(fastmath={"reassoc", "contract", "nsz"})
+@inside
 def _solved(factor: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
     """The solution of the equation whose lower factor is given."""
     n, found = len(side), side.copy()

@@ -240,7 +240,7 @@ def _events(port: int, batch: int, seconds: float) -> Measured:
 
 def _worker_mb(home: Home) -> float:
     """Memory that a second worker adds: its share of all pages, after both made lists."""
-    shares = []
+    shares: list[float] = []
     for n_workers in (1, 2):
         with _served(home, n_workers) as server:
             uvloop.run(hammer(server.port, _list_request, seconds=MEMORY_S))

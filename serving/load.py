@@ -174,9 +174,10 @@ async def hammer(
         return number, now if per_second is None else started_at + number / per_second
 
     loop = asyncio.get_running_loop()
-    callers = [Caller(measured, requests, due_at) for _ in range(connections)]
-    for caller in callers:
-        await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", port)
-    await asyncio.gather(*(caller.closed for caller in callers))
+    made = [
+        await loop.create_connection(lambda: Caller(measured, requests, due_at), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(caller.closed for _, caller in made))
     measured.seconds = time.perf_counter() - started_at
     return measured

@@ -138,7 +138,8 @@ class ALS:
         if len(self.item_factors_) <= self.exact_below:
             scores = row.once((self.index_, "exact"), lambda: self.item_factors_ @ person)
             kind = -1 if within is None else int(within)
-            return best_above_zero(*kernels_vectors.of_kind(scores, self.kind_, kind), k)
+            items, scores = kernels_vectors.of_kind(scores, self.kind_, kind)
+            return best_above_zero(items, scores, k)
         items = self.index_.near(person, self.n_scored, N_EXACT * k, within)
         return best_above_zero(items, self._products(person, items), k)
 

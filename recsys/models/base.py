@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def learned_names(model: object) -> list[str]:
     """Names of the fields that `fit` fills."""
     if not is_dataclass(model):
         raise TypeError(f"a model is a dataclass, got {type(model).__name__}")
-    return _learned_by(type(model))
+    return _learned_by(cast(Any, type(model)))
 
 
 def parameters(model: object) -> dict[str, Any]:
@@ -129,12 +129,12 @@ def parameters(model: object) -> dict[str, Any]:
 
 def check_fitted(model: object) -> None:
     """Raise NotFitted unless every learned field is there."""
-    for name in _learned_by(type(model)):
+    for name in _learned_by(cast(Any, type(model))):
         if not hasattr(model, name):
             raise NotFitted(f"{type(model).__name__} has not learned yet: no {name}; call fit")
 
 
 @cache
-def _learned_by(cls: type) -> list[str]:
+def _learned_by(cls: Any) -> list[str]:
     """Remembered, as every question to a model asks."""
     return [f.name for f in fields(cls) if f.name.endswith("_")]
