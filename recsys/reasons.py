@@ -48,6 +48,7 @@ class Reason(StrEnum):
 # To look a member up costs more than all else there is to say of an item.
 ON_CARD, SHOWS, VIEWED = Reason.ON_CARD, Reason.SHOWS, Reason.VIEWED
 POPULAR, SELECTION = Reason.POPULAR, Reason.SELECTION
+VIDEO = int(Kind.VIDEO)
 
 LANGUAGES: dict[str, dict[Reason, str]] = {
     "en": {
@@ -239,6 +240,8 @@ class Explainer:
 
     def _sells(self, video_idx: int, product_idx: int) -> bool:
         """Whether a product is on the cards of a video."""
+        if self.catalog.kind[video_idx] != VIDEO:
+            return False
         return product_idx in self.catalog.cards.row(video_idx).tolist()
 
     def _acts_on(self, item_idx: int) -> set[int]:

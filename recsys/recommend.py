@@ -119,8 +119,7 @@ def recommend(
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
-    context = context_of(request, history, bundle, at)
-    answering = bundle.answering(request.scene)
+    context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     course = course_of(bundle, context, request.remaining_ms)
     placed = course.placed(bundle.scorer(answering))
     models: Mapping[str, Tells] = bundle.models

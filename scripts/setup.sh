@@ -28,3 +28,5 @@ fi
     -r requirements.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
     --no-build-isolation -e .
+# Loops are compiled here once, or the first start would wait for it.
+"$venv/bin/python" -c 'import recsys.recommend; from recsys import kernels; kernels.warm()'
