@@ -317,6 +317,7 @@ def _ark_order(order: Order) -> dict[str, Any]:
             "erpcode": line.product.item_id,
             "skuQuantity": line.pieces,
             "totalPaidAmount": line.paid_minor,
+            "kolId": (line.video.creator_id or "") if line.video else "",
         }
         for line in order.lines
     ]
@@ -343,7 +344,7 @@ def _returned(order: Order, line: Line) -> dict[str, Any]:
         "orderId": f"P7{order.number:016d}",
         "userId": order.open_id,
         "applyTime": (line.refunded_ms or 0) - DAY_MS,
-        "updatedAt": line.refunded_ms,
+        "refundTime": line.refunded_ms,
         "refundAmountYuan": yuan,
         "skus": [
             {

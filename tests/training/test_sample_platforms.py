@@ -203,7 +203,7 @@ def test_refunds_undo_their_orders_and_no_others(
 def test_what_led_to_an_order_is_kept(events: pl.DataFrame) -> None:
     props = [json.loads(text) for text in events["props"].drop_nulls()]
     told = Counter(name for one in props for name, value in one.items() if value)
-    assert set(told) == {"video_id", "author_id", "room_id", "distributorId"}
+    assert set(told) == {"video_id", "author_id", "room_id", "distributorId", "kolId"}
     assert told["video_id"] == told["author_id"]
 
 
