@@ -65,6 +65,7 @@ def lesson(person, trait, rng):
     gains = (trait[items] == liked).astype(np.float64)
     return Lesson(
         person=person,
+        group="product: dated, own",
         opinions=racing.opinions,
         table=features(racing, asked, CATALOG, FACTS),
         fused=racing.fused,
