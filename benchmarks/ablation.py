@@ -1,4 +1,4 @@
-"""What each source adds to the full pipeline, on three homes made from data: benchmarks/ABLATION.md.
+"""What each source adds to the full pipeline, on three homes made from data; writes ABLATION.md.
 
 Each home is imported by its ready mappings, learned with its ready settings, and asked with
 `dapei evaluate --ablate`: the pipeline against itself without each source, and against each alone.
