@@ -86,7 +86,10 @@ def main(
     page: Annotated[Path, typer.Option(dir_okay=False)] = ROOT / "benchmarks" / "ABLATION.md",
     only: Annotated[list[str] | None, typer.Option(help="Of these homes; may be repeated.")] = None,
     people: Annotated[int, typer.Option(min=0, help="At most so many a question; 0: all.")] = 2_000,
-    keep: Annotated[Path | None, typer.Option(help="Figures as JSON go to this folder.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Figures as JSON go to this folder; those it holds are kept."),
+    ] = None,
 ) -> None:
     """Make the homes, ask them, write the page."""
     names = [home.name for home in HOMES]
@@ -97,8 +100,9 @@ def main(
         found = keep or Path(beside)
         found.mkdir(parents=True, exist_ok=True)
         for home in HOMES:
-            if not only or home.name in only:
-                answer(home, data, Path(beside) / home.name, found / f"{home.name}.json", people)
+            file = found / f"{home.name}.json"
+            if (not only or home.name in only) and not file.exists():
+                answer(home, data, Path(beside) / home.name, file, people)
         page.write_text("\n".join(lines(found, people, data)) + "\n", encoding="utf-8")
 
 
