@@ -103,7 +103,7 @@ def main(
             file = found / f"{home.name}.json"
             if (not only or home.name in only) and not file.exists():
                 answer(home, data, Path(beside) / home.name, file, people)
-        page.write_text("\n".join(lines(found, people, data)) + "\n", encoding="utf-8")
+        page.write_text("\n".join(lines(found)) + "\n", encoding="utf-8")
 
 
 def answer(home: Home, data: Path, folder: Path, json_file: Path, people: int) -> None:
@@ -128,13 +128,13 @@ def run(*words: str) -> None:
         raise typer.Exit(done.returncode)
 
 
-def lines(folder: Path, people: int, data: Path) -> Iterator[str]:
+def lines(folder: Path) -> Iterator[str]:
     """The page, of the figures that lie in a folder."""
     yield "# What each source adds to the full pipeline"
     yield ""
     yield (
-        f"Made by `python -m benchmarks.ablation --data {data} --people {people}` on {machine()}, "
-        f"commit {commit()}; seeds as the homes' settings say, 1. Each line is the full pipeline "
+        f"Made by `python -m benchmarks.ablation --data DIR --people N` on {machine()}, commit "
+        f"{commit()}, seed 1; N is 0 for everybody, each table tells how many were asked. Each line is the full pipeline "
         "less a variant of it, paired over persons: above 0 the pipeline is better, so a source "
         "whose absence costs something adds something. ± is half of the 95 % interval of a "
         "bootstrap over persons."
