@@ -134,8 +134,9 @@ def lines(folder: Path) -> Iterator[str]:
     yield ""
     yield (
         f"Made by `python -m benchmarks.ablation --data DIR --people N` on {machine()}, commit "
-        f"{commit()}, seed 1; N is 0 for everybody, each table tells how many were asked. Each line is the full pipeline "
-        "less a variant of it, paired over persons: above 0 the pipeline is better, so a source "
+        f"{commit()}, seed 1; N is 0 for everybody, each table tells how many were "
+        "asked. Each line is the full pipeline less a variant of it, paired over persons: above 0 "
+        "the pipeline is better, so a source "
         "whose absence costs something adds something. ± is half of the 95 % interval of a "
         "bootstrap over persons."
     )
