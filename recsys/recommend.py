@@ -103,7 +103,7 @@ def recommend(
     """
     context = context_of(request, history, bundle, at)
     pipeline = bundle.pipelines[request.scene]
-    scorer = bundle.scorer(request.scene)
+    scorer = bundle.scorer(context)
     placed = run(pipeline, context, bundle.catalog, bundle.models, STAGES, scorer)
     placed = _filled(placed, context, bundle)
     explainer = Explainer(

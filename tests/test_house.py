@@ -27,6 +27,7 @@ ORDER = [
     "facts",
     "features",
     "ranker",
+    "reach",
     "pipeline",
     "stages",
     "scenes",
