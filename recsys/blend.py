@@ -55,7 +55,8 @@ class Blend:
     Attributes
     ----------
     weights
-        Shape (n_sources,). 0 for a source that brings nothing the others do not.
+        Shape (n_sources,). 0 for a source that brings nothing the others do not; below 0 for one
+        that tells what the others overrate.
     """
 
     weights: Scores
@@ -63,7 +64,8 @@ class Blend:
     def scores(self, parts: Scores, counted: Mask | None = None) -> Scores:
         """Shape (n,). The blend of sources' scores, (n_sources, n); NaN if none has an opinion."""
         blended = self.weights @ unitless(parts, counted)
-        blended[np.isnan(parts).all(axis=0)] = np.nan
+        # What only speaks against is no opinion.
+        blended[np.isnan(parts[self.weights >= 0]).all(axis=0)] = np.nan
         return np.asarray(blended, dtype=np.float32)
 
 
@@ -103,8 +105,10 @@ class Blended:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k best of what the models send; whatever any of them knows above 0."""
         items = self.brought(row, k, within)
-        scores = self.blend.scores(self.parts(row, items), _is_new(row, items))
-        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+        parts = self.parts(row, items)
+        scores = self.blend.scores(parts, _is_new(row, items))
+        is_known = (parts[self.blend.weights > 0] > 0).any(axis=0)
+        return Ranking.best(items[is_known], scores[is_known], k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """The blend for some items, on the scale that `candidates` has for them and its own."""

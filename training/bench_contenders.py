@@ -34,6 +34,19 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "ials": ("ials", {}),
     "ials, held": ("ials", {"unobserved": 3.0, "regularization": 60.0}),
     "ease": ("ease", {}),
+    "local": ("local_ease", {}),
+    "local, held": (
+        "local_ease",
+        {
+            "n_neighbours": 200,
+            "regularization": 5.0,
+            "noise": 0.5,
+            "person_damping": 0.0,
+            "target_damping": 0.05,
+        },
+    ),
+    # What is liked by many or by few, near to the logarithm of how many.
+    "popularity": ("popularity", {"damping": 0.9}),
 }
 # Puts impressions in order, where a set has a log of them; it makes no lists.
 RANKER = "ranker"
