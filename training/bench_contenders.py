@@ -18,7 +18,6 @@ SHOP, ALL = "dapei", "all_blended"
 # suits a set is told by its own validation.
 PAIRS = "pairs_blended"
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "graph": ("graph", {}),
     "graph, sharp": ("graph", {"person_damping": 0.3, "sharpness": 1.5}),
     "spectral": ("spectral", {}),
     "spectral, lifted": (
@@ -32,19 +31,8 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "ials": ("ials", {}),
-    "ials, held": ("ials", {"unobserved": 3.0, "regularization": 60.0}),
     "ease": ("ease", {}),
     "local": ("local_ease", {}),
-    "local, held": (
-        "local_ease",
-        {
-            "n_neighbours": 200,
-            "regularization": 5.0,
-            "noise": 0.5,
-            "person_damping": 0.0,
-            "target_damping": 0.05,
-        },
-    ),
     # What is liked by many or by few, near to the logarithm of how many.
     "popularity": ("popularity", {"damping": 0.9}),
 }
