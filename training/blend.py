@@ -218,12 +218,12 @@ def blend_for(
     A model that says the same to everybody may count against: where what was held back is less
     popular than what the others bring, or where they overrate the popular.
     """
-    races = []
+    races, models = [], list[Model]()
     for held in helds:
         if held.targets:
             models = all_fitted(makers.values(), held.train, catalog)
             races.append(Races.of(models, held, kind, k))
     if not races:
         return Blend(np.full(len(makers), 1 / len(makers), dtype=np.float32))
-    may_oppose = [not make().is_personal for make in makers.values()]
+    may_oppose = [not model.is_personal for model in models]
     return Blend(learned_weights(Races.together(races), may_oppose))

@@ -7,6 +7,7 @@ from recsys.blend import N_BEST, Blend, Blended, spreads, unitless
 from recsys.catalog import Kind
 from recsys.interactions import Row
 from recsys.models.graph import Graph
+from recsys.models.popularity import Popularity
 from recsys.models.spectral import Spectral
 from tests.recsys.models.planted_rows import CATALOG, people
 
@@ -45,6 +46,25 @@ def test_an_item_nobody_knows_has_no_score():
     parts = np.array([[np.nan, 1, 2], [np.nan, np.nan, 3]], dtype=np.float32)
     scores = Blend(np.ones(2, dtype=np.float32)).scores(parts)
     np.testing.assert_array_equal(np.isnan(scores), [True, False, False])
+
+
+def test_what_only_speaks_against_is_no_opinion():
+    parts = np.array([[np.nan, 1, 2], [3, 1, 2]], dtype=np.float32)
+    scores = Blend(np.array([2, -1], dtype=np.float32)).scores(parts)
+    np.testing.assert_array_equal(np.isnan(scores), [True, False, False])
+
+
+def test_an_item_counted_against_is_still_sent():
+    both = Blended(
+        [Graph().fit(people(), CATALOG), Popularity(damping=0.9).fit(people(), CATALOG)],
+        Blend(np.array([2, -1], dtype=np.float32)),
+    )
+    row = people(1, seed=3, disliked=0)[0]
+    dense, found = both.score(people(1, seed=3, disliked=0))[0], both.candidates(row, 9, None)
+    assert len(found.items) == 9
+    np.testing.assert_allclose(found.scores, dense[found.items], rtol=0.1, atol=0.05)
+    nobody = Row(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+    assert len(both.candidates(nobody, 9, None).items) == 0
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=3, max_size=3), st.integers(0, 99))
