@@ -9,9 +9,9 @@ from scipy.sparse import csr_array, diags_array
 
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
-from recsys.kernels_ridge import Pairs, Rule, learned
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only
+from recsys.models.ridge import Pairs, Rule, learned
 
 # All weights together are at most so many, 800 MB, whatever the catalogue.
 MAX_ENTRIES = 100_000_000
