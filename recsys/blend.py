@@ -84,12 +84,21 @@ class Blended:
 
     def score(self, rows: Rows) -> Scores:
         """The blend of all items' scores, shape (n_rows, n_items); NaN means no opinion."""
-        parts = np.stack([model.score(rows) for model in self.models])
-        scores = [
-            self.blend.scores(parts[:, place], _all_new(rows[place], rows.n_items))
-            for place in range(len(rows))
-        ]
-        return np.array(scores, dtype=np.float32).reshape(len(rows), rows.n_items)
+        owner = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
+        scores = np.zeros((len(rows), rows.n_items), dtype=np.float32)
+        is_unknown = np.ones_like(scores, dtype=np.bool_)
+        # One model after the other for all rows: parts of all at once would take their memory.
+        for model, weight in zip(self.models, self.blend.weights.tolist(), strict=True):
+            part = model.score(rows)
+            told = part.copy()
+            told[owner, rows.items] = np.nan
+            scale = spreads(told)[:, None]
+            if weight >= 0:
+                is_unknown &= np.isnan(part)
+            np.nan_to_num(part, copy=False, nan=0)
+            scores += part * np.divide(weight, scale, out=np.zeros_like(scale), where=scale > 0)
+        scores[is_unknown] = np.nan
+        return scores
 
     def brought(self, row: Row, k: int, within: Kind | None) -> Idxs:
         """The distinct items that the models would send, ascending."""
@@ -131,10 +140,3 @@ class Blended:
 def _is_new(row: Row, items: NDArray[np.integer]) -> Mask:
     """Which of the items the row does not hold."""
     return np.isin(items, row.items, invert=True)
-
-
-def _all_new(row: Row, n_items: int) -> Mask:
-    """The same for all items."""
-    is_new = np.ones(n_items, dtype=np.bool_)
-    is_new[row.items] = False
-    return is_new

@@ -75,6 +75,15 @@ def test_the_unit_of_a_source_does_not_matter(units, seed):
     np.testing.assert_allclose(blend.scores(scaled), blend.scores(parts), rtol=1e-3)
 
 
+def test_many_rows_are_blended_as_each_is():
+    both, rows = blended(0.7, -0.2), people(6, seed=3)
+    parts = np.stack([model.score(rows) for model in both.models])
+    for person in range(len(rows)):
+        is_new = np.isin(np.arange(len(CATALOG)), rows[person].items, invert=True)
+        alone = both.blend.scores(parts[:, person], is_new)
+        np.testing.assert_allclose(both.score(rows)[person], alone, rtol=1e-4, atol=1e-4)
+
+
 def test_one_source_alone_keeps_its_order():
     rows = people(seed=3)
     both, alone = blended(1, 0), blended(1, 0).models[0]
