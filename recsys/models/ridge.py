@@ -50,8 +50,10 @@ class Rule(NamedTuple):
 @njit(nogil=True)
 def together(pairs: Pairs, target: int, sums: Numbers) -> tuple[Places, Numbers]:
     """The items that the people of a target have, and their products with it; `sums` stays 0."""
-    found = np.empty(len(sums), np.int32)
-    n = 0
+    most = 0
+    for user in pairs.users[pairs.item_ends[target] : pairs.item_ends[target + 1]]:
+        most += pairs.user_ends[user + 1] - pairs.user_ends[user]
+    found, n = np.empty(min(most, len(sums)), np.int32), 0
     for at in range(pairs.item_ends[target], pairs.item_ends[target + 1]):
         user, weight = pairs.users[at], pairs.item_weights[at]
         for place in range(pairs.user_ends[user], pairs.user_ends[user + 1]):
