@@ -4,8 +4,6 @@ On disk a folder: `manifest.json`, its signature, one .npy file a learned array.
 not at all, and whoever reads it checks who signed it, every file's hash, and every array.
 """
 
-import hashlib
-import mmap
 import re
 import shutil
 from collections.abc import Mapping
@@ -25,7 +23,7 @@ from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
-from recsys.files import fsync_folder, fsync_tree, locked
+from recsys.files import fsync_folder, fsync_tree, locked, sha256_of
 from recsys.fresh import Fresh
 from recsys.interactions import Taste, Weighting
 from recsys.models.base import Model, learned_names, parameters
@@ -33,8 +31,9 @@ from recsys.models.table import MODELS
 from recsys.overlay import Overlay
 from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source, among, known_items
 from recsys.ranker import Ranker, check_ranker
+from recsys.reach import every_group, reached
 from recsys.signing import SigningKey, VerifyKey
-from recsys.soundness import check_catalog, check_facts, check_model, check_value
+from recsys.soundness import check_catalog, check_facts, check_model, check_positions, check_value
 from recsys.stages import STAGES
 from recsys.watching import WatchCurve
 
@@ -74,11 +73,13 @@ class Bundle:
         By scene, for the pipelines whose scorer is one.
     blends
         The same.
+    reach
+        By scene, the groups of lists that its scorer orders, as `recsys.reach` names them; where
+        a scene is not named, all of them.
     facts
         What rankers know of each item.
     newest
-        The items published last of each kind, the last first; written with every bundle, None
-        before it was.
+        The items published last of each kind, the last first; None before it was written.
     fresh
         Items newer than the bundle, where the catalogue holds any; never written.
     """
@@ -93,6 +94,7 @@ class Bundle:
     origin: Mapping[str, Any] = field(default_factory=dict)
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
     blends: Mapping[str, Blend] = field(default_factory=dict)
+    reach: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Facts | None = None
     newest: Idxs | None = None
     fresh: Fresh | None = None
@@ -116,11 +118,25 @@ class Bundle:
             fresh=Fresh.of(catalog, n, overlay.tag_counts),
         )
 
-    def scorer(self, scene: str) -> Scorer | None:
-        """What orders the candidates of a scene besides reciprocal ranks; None if nothing does."""
+    def scorer(self, context: Context) -> Scorer | None:
+        """What orders the candidates of a list besides reciprocal ranks; None if nothing does."""
         ways = {"ranker": self._by_ranker, "blend": self._by_blend}
+        scene, kinds = self.answering(context.scene), context.kinds
         by = ways.get(self.pipelines[scene].scorer)
-        return by and partial(by, scene)
+        if by is None or scene not in self.reach:
+            return by and partial(by, scene)
+        spoken = reached(self.reach[scene], context.history, kinds, self.catalog)
+        if len(spoken) == len(kinds):
+            return partial(by, scene)
+        return partial(self._by_both, partial(by, scene), spoken) if spoken else None
+
+    def _by_both(
+        self, scorer: Scorer, spoken: list[Kind], racing: Racing, context: Context
+    ) -> Scored:
+        # The order counts within a kind, so what the others are scored by needs no common scale.
+        scored = scorer(racing, context)
+        is_spoken = np.isin(self.catalog.kind[racing.items], spoken)
+        return replace(scored, scores=np.where(is_spoken, scored.scores, racing.fused))
 
     def _by_blend(self, scene: str, racing: Racing, context: Context) -> Scored:
         # The scale of a source is told by its best of one kind, as when the blend was learned.
@@ -138,16 +154,6 @@ class Bundle:
         asked = Asked(row=context.row, basket=context.basket.items, at_ms=context.at_ms)
         table = features(racing, asked, self.catalog, self.facts)
         return Scored(racing, self.rankers[scene].scores(table), table, asked.basket)
-
-
-def newest_of(catalog: Catalog) -> Idxs:
-    """The `MAX_NEWEST` items of each kind published last, the last first; ties: lower position."""
-    items = catalog.newest()
-    place = np.zeros(len(items), dtype=np.int64)
-    for kind in Kind:
-        is_kind = catalog.kind[items] == kind
-        place[is_kind] = np.arange(int(is_kind.sum()))
-    return items[place < MAX_NEWEST]
 
 
 def check_name(name: str, what: str) -> str:
@@ -177,12 +183,13 @@ def check(bundle: Bundle) -> None:
     if bundle.facts is not None:
         check_facts(bundle.facts, n)
     if bundle.newest is not None:
-        check_value(bundle.newest, Idxs, "newest")
-        if not ((bundle.newest >= 0) & (bundle.newest < n)).all():
-            raise BundleError(f"newest has positions out of range; allowed: 0 to {n - 1}")
+        check_positions(bundle.newest, n, "newest")
 
 
 def _check_scorer(bundle: Bundle, scene: str, pipeline: Pipeline) -> None:
+    unknown = set(bundle.reach.get(scene, ())) - set(every_group())
+    if unknown:
+        raise BundleError(f"the scorer of {scene} reaches lists of no known group: {unknown}")
     if pipeline.scorer == "blend":
         weights = bundle.blends[scene].weights if scene in bundle.blends else None
         if weights is None or weights.shape != (len(pipeline.sources),):
@@ -231,7 +238,7 @@ def clear_unfinished(folder: Path) -> None:
 def _fill(folder: Path, bundle: Bundle, key: SigningKey, table: ModelTable) -> None:
     array_files.save(_arrays_of(bundle), folder)
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(folder.iterdir())
     }
     content = orjson.dumps(
@@ -247,7 +254,9 @@ def _arrays_of(bundle: Bundle) -> Arrays:
     found = flat(bundle.catalog, "catalog")
     found |= flat(bundle.taste.video_s, "taste.video_s")
     found |= flat(bundle.taste.weighting.watch, "taste.watch")
-    found |= flat(newest_of(bundle.catalog) if bundle.newest is None else bundle.newest, "newest")
+    found |= flat(
+        bundle.catalog.newest(MAX_NEWEST) if bundle.newest is None else bundle.newest, "newest"
+    )
     for scene, ranker in bundle.rankers.items():
         found |= flat(ranker, f"rankers.{check_name(scene, 'a scene')}")
     for scene, blend in bundle.blends.items():
@@ -279,14 +288,10 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
         },
         "rankers": sorted(bundle.rankers),
         "blends": sorted(bundle.blends),
+        "reach": {scene: list(groups) for scene, groups in bundle.reach.items()},
         "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
         "figures": dict(bundle.figures),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return hashlib.sha256(content).hexdigest()
 
 
 def read_manifest(path: Path, public: VerifyKey) -> dict[str, Any]:
@@ -320,7 +325,7 @@ def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
             raise BundleError(f"bundle {path.name} has missing or unexpected files: {odd[:5]}")
         for name, file in files.items():
             size = (path / name).stat().st_size
-            if size != file["bytes"] or _sha256(path / name) != file["sha256"]:
+            if size != file["bytes"] or sha256_of(path / name) != file["sha256"]:
                 raise BundleError(f"bundle {path.name} is damaged: {name} is not what was signed")
     except OSError as cause:
         raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
@@ -374,6 +379,7 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
         blends={
             scene: built(Blend, arrays, f"blends.{scene}") for scene in manifest.get("blends", [])
         },
+        reach={scene: tuple(groups) for scene, groups in manifest.get("reach", {}).items()},
         facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
         newest=arrays["newest"],
     )

@@ -271,9 +271,14 @@ class Catalog:
         """Positions of one kind, ascending."""
         return np.flatnonzero(self.kind == kind).astype(np.int32)
 
-    def newest(self) -> Idxs:
-        """All positions, those published last first; a pass over everything."""
-        return np.argsort(-self.published_ms, kind="stable").astype(np.int32)
+    def newest(self, n: int | None = None) -> Idxs:
+        """Positions, published last first, up to n of each kind; a pass over everything."""
+        items = np.argsort(-self.published_ms, kind="stable").astype(np.int32)
+        place = np.zeros(len(items), dtype=np.int64)
+        for kind in Kind:
+            is_kind = self.kind[items] == kind
+            place[is_kind] = np.arange(int(is_kind.sum()))
+        return items if n is None else items[place < n]
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

@@ -1,10 +1,14 @@
 """Files that survive a crash: written whole or not at all, by one writer at a time."""
 
 import fcntl
+import hashlib
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from recsys.errors import ConfigError
 
 
 def fsync_folder(folder: Path) -> None:
@@ -36,6 +40,26 @@ def write_atomic(path: Path, content: bytes) -> None:
     fsync_folder(path.parent)
 
 
+def write_section(path: Path, name: str, text: str) -> None:
+    """Replace what a text file says between the marks of a section; the rest stays as it is.
+
+    A file without the marks gets the section at its end, so that several commands can each keep
+    their own part of one page.
+    """
+    start, end = (f"<!-- {name}: {word} -->\n" for word in ("begin", "end"))
+    said = path.read_text(encoding="utf-8") if path.exists() else ""
+    before, has_start, rest = said.partition(start)
+    _, has_end, after = rest.partition(end)
+    if has_start and not has_end:
+        raise ConfigError(
+            f"{path} begins section {name!r} and never ends it; needed: {end.strip()}"
+        )
+    if not has_start and said:
+        before = said.rstrip("\n") + "\n\n"
+    body = text.strip("\n") + "\n"
+    write_atomic(path, (before + start + body + end + after).encode())
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder alone among processes, waiting for it; the lock dies with its holder."""
@@ -45,3 +69,9 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return hashlib.sha256(content).hexdigest()

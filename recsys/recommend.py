@@ -121,7 +121,7 @@ def recommend(
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     course = course_of(bundle, context, request.remaining_ms)
-    placed = course.placed(bundle.scorer(answering))
+    placed = course.placed(bundle.scorer(context))
     models: Mapping[str, Tells] = bundle.models
     if bundle.fresh is not None:
         row = _row(history, bundle, context.at_ms)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import flat
-from recsys.catalog import Catalog, Kind, Links
+from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.errors import BundleError
 from recsys.facts import COLUMNS, Facts
 from recsys.ids import IdMap
@@ -23,6 +23,13 @@ from recsys.models.lists import ListsByKind, ScoredLists
 
 # Where a number may be unknown.
 _MAY_BE_NAN = ("duration_s", "video_s", "facts.values")
+
+
+def check_positions(items: Idxs, n_items: int, name: str) -> None:
+    """Raise BundleError unless an array holds positions of a catalogue of so many items."""
+    check_value(items, Idxs, name)
+    if not ((items >= 0) & (items < n_items)).all():
+        raise BundleError(f"{name} has positions out of range; allowed: 0 to {n_items - 1}")
 
 
 def check_value(value: object, hint: Any, name: str) -> None:

@@ -29,6 +29,7 @@ ORDER = [
     "features",
     "ranker",
     "seats",
+    "reach",
     "pipeline",
     "stages",
     "scenes",
@@ -46,7 +47,7 @@ ORDER = [
 ]
 # Rooms apart from the order, and all that each may import of `recsys`.
 APART = {
-    "files": set[str](),
+    "files": {"errors"},
     "kernels": set[str](),
     "kernels_acts": {"kernels"},
     "kernels_features": {"kernels"},
