@@ -137,6 +137,10 @@ def check_model(model: Model, name: str, catalog: Catalog) -> None:
 
 def _check_index(index: VectorIndex, catalog: Catalog, name: str) -> None:
     _check_rows(index.cells, len(index.centres), len(catalog), f"{name}.cells")
+    # Nothing looks whether it reads beyond an array once a kernel runs.
+    n, width = len(index.cells.targets), index.centres.shape[1:]
+    if index.codes.shape != (n, *width) or index.scales.shape != (n,):
+        raise BundleError(f"{name} has codes or scales of another shape than its cells and centres")
 
 
 def _check_evidence(evidence: Evidence, catalog: Catalog, name: str) -> None:
