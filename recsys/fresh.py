@@ -70,7 +70,8 @@ class Fresh:
         owners, tags = catalog.tags.rows(items)
         counts = np.zeros(len(catalog.tag_names))
         counts[: len(tag_counts)] = tag_counts
-        worth = np.log1p(n_known / (1 + counts[tags])) / np.log1p(n_known + 1)
+        # Of a shop that is all new, too, a tag is worth something.
+        worth = np.log1p(len(catalog) / (1 + counts[tags])) / np.log1p(len(catalog) + 1)
         links = [catalog.cards.rows(items), catalog.shown_by.rows(items)]
         return cls(
             catalog=catalog,
