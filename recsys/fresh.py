@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.histories import History
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
@@ -157,12 +157,12 @@ class Fresh:
         new = self._candidates(row, context, len(pipeline.sources))
         for stage in stages:
             new = stage(new, context, self.catalog)
-        kind_of = self.catalog.kind
-        races = {
-            kind: seated(old.take(kind_of[old.items] == kind), new.take(kind_of[new.items] == kind))
-            for kind in context.kinds
-        }
+        kinds = context.kinds
+        races = {kind: seated(self._of_kind(old, kind), self._of_kind(new, kind)) for kind in kinds}
         return replace(placed, candidates=place(races, pipeline.video_share, context.k))
+
+    def _of_kind(self, candidates: Candidates, kind: Kind) -> Candidates:
+        return candidates.take(np.flatnonzero(self.catalog.kind[candidates.items] == kind))
 
     def _candidates(self, row: Row, context: Context, n_sources: int) -> Candidates:
         """New items that are out, best fit first; what nothing speaks for has no part."""
