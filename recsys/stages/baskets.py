@@ -8,7 +8,7 @@ from recsys.pipeline import Candidates, Context, among
 
 def in_basket(candidates: Candidates, context: Context, _catalog: Catalog) -> Candidates:
     """Remove what the list stands beside: nobody needs to be shown the page they are on."""
-    return candidates.take(np.flatnonzero(~among(candidates.items, context.basket.items)))
+    return candidates.take(~among(candidates.items, context.basket.items))
 
 
 def same_need(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
