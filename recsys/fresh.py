@@ -12,7 +12,17 @@ from recsys.histories import History
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because
-from recsys.pipeline import Candidates, Context, Floats, Pipeline, Placed, Source, Stage, place
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Floats,
+    Pipeline,
+    Placed,
+    Source,
+    Stage,
+    among,
+    place,
+)
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.
 MAX_RACING = 2_000
@@ -148,17 +158,29 @@ class Fresh:
     ) -> Placed:
         """The list with new items seated in it, each kind's among its own; never longer than k.
 
+        Beside an order, a cart or an item, what fits is what fits the basket; what a video beside
+        the list sells keeps the first seats.
+
+        Parameters
+        ----------
+        row
+            The whole of the person's row, new items included.
+
         Returns
         -------
         Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
         """
         old = placed.candidates
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
-        new = self._candidates(row, context, len(pipeline.sources))
+        asked = context.basket if row_of(pipeline) == "basket" else row
+        new = self._candidates(asked, context, len(pipeline.sources))
         for stage in stages:
             new = stage(new, context, self.catalog)
         kinds = context.kinds
-        races = {kind: seated(self._of_kind(old, kind), self._of_kind(new, kind)) for kind in kinds}
+        sold = self.catalog.cards.rows(context.basket.items)[1]
+        races = {
+            kind: seated(self._of_kind(old, kind), self._of_kind(new, kind), sold) for kind in kinds
+        }
         return replace(placed, candidates=place(races, pipeline.video_share, context.k))
 
     def _of_kind(self, candidates: Candidates, kind: Kind) -> Candidates:
@@ -176,17 +198,24 @@ class Fresh:
         return Candidates(self.items[order], fits[order], parts)
 
 
-def seated(old: Candidates, new: Candidates) -> Candidates:
-    """One kind's list with new items at their seats; the old ones keep their order."""
-    fits = bool((new.scores > 0).any())
-    first, every = (FIRST_SEAT, EVERY) if fits else (EVERY_UNFIT - 1, EVERY_UNFIT)
-    waiting = iter(range(len(old), len(old) + len(new)))
+def seated(old: Candidates, new: Candidates, sold: Idxs) -> Candidates:
+    """One kind's list with new items at their seats; the old ones keep their order.
+
+    Parameters
+    ----------
+    sold
+        What stands on cards beside the list: new items take seats behind it.
+    """
+    n_first = int(among(old.items, sold).sum())
+    n_fit = int((new.scores > 0).sum())
+    first, every = (FIRST_SEAT, EVERY) if n_fit else (EVERY_UNFIT - 1, EVERY_UNFIT)
+    waiting = iter(range(len(old), len(old) + (n_fit or len(new))))
     places: list[int] = []
     for one in range(len(old)):
-        if len(places) % every == first:
+        if len(places) >= n_first and (len(places) - n_first) % every == first:
             places += itertools.islice(waiting, 1)
         places.append(one)
-    places += waiting
+    places += (*waiting, *range(len(old) + (n_fit or len(new)), len(old) + len(new)))
     both = Candidates(
         np.concatenate([old.items, new.items]),
         np.concatenate([old.scores, new.scores]),
@@ -210,4 +239,10 @@ def _neighbours(scores: Floats, order: NDArray[np.intp]) -> Floats:
 
 def with_source(pipeline: Pipeline) -> Pipeline:
     """The pipeline with the source of new items behind its own."""
-    return replace(pipeline, sources=(*pipeline.sources, Source(name=SOURCE, model=SOURCE)))
+    new = Source(name=SOURCE, model=SOURCE, of=row_of(pipeline))
+    return replace(pipeline, sources=(*pipeline.sources, new))
+
+
+def row_of(pipeline: Pipeline) -> str:
+    """What new items are asked about: the basket where any other source is, else the history."""
+    return "basket" if any(one.of == "basket" for one in pipeline.sources) else "history"
