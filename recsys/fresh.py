@@ -26,6 +26,8 @@ from recsys.pipeline import (
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.
 MAX_RACING = 2_000
+# Stages are asked about so many of them, those that fit best.
+KEPT = 200
 HALF_LIFE_DAYS = 4.0
 # What a shared category, the creator and a card count, where a shared rare tag counts 1.
 CATEGORY, CREATOR, CARD = 0.5, 1.0, 1.0
@@ -47,8 +49,10 @@ class Fresh:
         Positions below are the bundle's.
     items
         Shape (n,). Positions of the new items that race, newest first.
-    owners, tags, worth
-        Shape (n entries,). Place in `items`, a tag of it, and how rare the tag is, 0 to 1.
+    owners, tags
+        Shape (n entries,). Place in `items`, and a tag of it.
+    worth
+        Shape (n tags,). How rare each tag is, 0 to 1.
     link_owners, linked
         Shape (n links,). Place in `items`, and what it shows or is shown by.
     """
@@ -81,7 +85,7 @@ class Fresh:
         counts = np.zeros(len(catalog.tag_names))
         counts[: len(tag_counts)] = tag_counts
         # Of a shop that is all new, too, a tag is worth something.
-        worth = np.log1p(len(catalog) / (1 + counts[tags])) / np.log1p(len(catalog) + 1)
+        worth = np.log1p(len(catalog) / (1 + counts)) / np.log1p(len(catalog) + 1)
         links = [catalog.cards.rows(items), catalog.shown_by.rows(items)]
         return cls(
             catalog=catalog,
@@ -118,10 +122,10 @@ class Fresh:
         if total == 0:
             return scores
         shares = row.weights / total
-        parts = self._tag_shares(row, shares)[self.tags] * self.worth
+        parts = self._tag_parts(row, shares)[self.tags]
         scores += np.bincount(self.owners, weights=parts, minlength=len(scores))
         own = np.searchsorted(row.items, self.linked)
-        is_own = np.isin(self.linked, row.items)
+        is_own = among(self.linked, row.items)
         cards = self.link_owners[is_own], shares[own[is_own]]
         scores += CARD * np.bincount(cards[0], weights=cards[1], minlength=len(scores))
         for counts, column in ((CATEGORY, self.catalog.category), (CREATOR, self.catalog.creator)):
@@ -132,26 +136,28 @@ class Fresh:
             scores[has_any] += counts * weights[mine[has_any]]
         return scores
 
-    def _tag_shares(self, row: Row, shares: NDArray[Any]) -> Floats:
+    def _tag_parts(self, row: Row, shares: NDArray[Any]) -> Floats:
+        """Shape (n tags,). What an item's tag adds to how well it fits."""
         owners, tags = self.catalog.tags.rows(row.items)
-        n_tags = len(self.catalog.tag_names)
-        return np.bincount(tags, weights=shares[owners], minlength=n_tags).astype(np.float64)
+        found: Floats = self.worth * np.bincount(
+            tags, weights=shares[owners], minlength=len(self.worth)
+        )
+        return found
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """What of the row speaks most: an item on a card, else the tag that adds most."""
-        return [self._because(row, int(item_idx)) for item_idx in items]
+        parts, liked = self._tag_parts(row, row.weights), row.items[row.weights > 0]
+        return [self._because(parts, liked, item_idx) for item_idx in items.tolist()]
 
-    def _because(self, row: Row, item_idx: int) -> Because | None:
+    def _because(self, parts: Floats, liked: Idxs, item_idx: int) -> Because | None:
         catalog = self.catalog
         linked = np.concatenate([catalog.cards.row(item_idx), catalog.shown_by.row(item_idx)])
-        own = linked[np.isin(linked, row.items[row.weights > 0])]
+        own = linked[among(linked, liked)]
         if len(own):
             return Because(item_idx=int(own[0]))
-        at = self.owners == np.flatnonzero(self.items == item_idx)[0]
-        parts = self._tag_shares(row, row.weights)[self.tags[at]] * self.worth[at]
-        if len(parts) == 0 or parts.max() <= 0:
-            return None
-        return Because(tag_idx=int(self.tags[at][parts.argmax()]))
+        tags = catalog.tags.row(item_idx)
+        best = max(tags.tolist(), key=lambda tag: float(parts[tag]), default=None)
+        return None if best is None or parts[best] <= 0 else Because(tag_idx=best)
 
     def joined(
         self, placed: Placed, row: Row, pipeline: Pipeline, context: Context, stages: list[Stage]
@@ -192,7 +198,9 @@ class Fresh:
         age_days = np.where(published == 0, 0, context.at_ms - published) / DAY_MS
         fits = np.maximum(self.fits(row), 0) * np.exp2(-np.maximum(age_days, 0) / HALF_LIFE_DAYS)
         order = np.argsort(-fits, kind="stable")
-        order = order[age_days[order] >= 0]
+        # So many that stages can take those away that were shown, and lists can still be filled.
+        n_kept = KEPT + int((context.excluded >= self.n_known).sum())
+        order = order[age_days[order] >= 0][:n_kept]
         parts = np.zeros((n_sources + 1, len(order)))
         parts[-1] = fits[order]
         return Candidates(self.items[order], fits[order], parts)
