@@ -107,7 +107,7 @@ class GrownLinks(Links):
         """The targets of several rows, one behind the other, and for each which row it is of."""
         asked = idxs.tolist()
         n = len(self.offsets) - 1
-        if all(idx < n and idx not in self.patches for idx in asked):
+        if max(asked, default=0) < n and self.patches.keys().isdisjoint(asked):
             return Links.rows(self, idxs)
         whole = Links.of([self.row(idx) for idx in asked])
         return np.repeat(np.arange(len(asked)), np.diff(whole.offsets)), whole.targets
