@@ -84,7 +84,7 @@ def condition_fault(condition: Condition, schema: pl.Schema) -> Fault:
     doubts = pl.any_horizontal(one.cannot_say(schema[one.column]) for one in condition.comparisons)
     names = ", ".join(sorted(condition.columns()))
     said = pl.concat_str(
-        [pl.col(name).cast(pl.String) for name in sorted(condition.columns())],
+        [_Raw(pl.col(name), schema[name]).text() for name in sorted(condition.columns())],
         separator=", ",
         ignore_nulls=True,
     )

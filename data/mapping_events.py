@@ -43,7 +43,7 @@ def take_events(rows: pl.DataFrame, mapping: Mapping, *, latest_at: datetime) ->
         Times behind it are wrong.
     """
     read = rows.height
-    conditions = [mapping.where, *(behaviour.where for behaviour in mapping.behaviours)]
+    conditions = [mapping.where, *(behaviour.where_row for behaviour in mapping.behaviours)]
     bad = [undecided(rows, [condition_fault(one, rows.schema) for one in conditions if one])]
     if mapping.where is not None:
         # A line that cannot be judged is not skipped: it is bad, and told.
@@ -70,10 +70,14 @@ def _take(
     bad = undecided(rows, _list_faults(rows.schema, behaviour))
     if bad.height:
         rows = rows.filter(~pl.col(LINE).is_in(bad[LINE].implode()))
-    if behaviour.where is not None:
-        rows = rows.filter(behaviour.where.holds(rows.schema))
+    if behaviour.where_row is not None:
+        rows = rows.filter(behaviour.where_row.holds(rows.schema))
     if behaviour.each:
         rows = _taken_apart(rows, behaviour)
+    if behaviour.where_element is not None:
+        fault = condition_fault(behaviour.where_element, rows.schema)
+        bad = pl.concat([bad, undecided(rows, [fault])])
+        rows = rows.filter(behaviour.where_element.holds(rows.schema))
     columns = {
         name: checked(name, column, needed=_is_needed(name, mapping), latest_at=latest_at)
         for name, column in _columns(behaviour, rows.schema).items()
@@ -156,7 +160,7 @@ def _list_faults(schema: pl.Schema, behaviour: Behaviour) -> list[Fault]:
         for name in behaviour.each
         if not _is_list(schema[name]) and behaviour.split is None
     ]
-    return no_lists or differ
+    return [*no_lists, *differ]
 
 
 def _is_list(dtype: pl.DataType) -> bool:

@@ -131,6 +131,8 @@ class Behaviour:
 
     Parameters
     ----------
+    where
+        Rows that mean it; what it asks of a column of `each` is asked of the element.
     each
         List columns taken apart together, in order; in `fields` such a column is its element.
     split
@@ -144,6 +146,16 @@ class Behaviour:
     each: tuple[str, ...] = ()
     split: str | None = None
     without: str | None = None
+
+    @property
+    def where_row(self) -> Condition | None:
+        """What is asked of the whole row."""
+        return self.where.about(self.each, others=True) if self.where else None
+
+    @property
+    def where_element(self) -> Condition | None:
+        """What is asked of each element of its lists."""
+        return self.where.about(self.each) if self.where else None
 
     def read(self) -> set[str]:
         """The columns it reads."""

@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,10 @@ class Comparison:
 
     def _side(self, dtype: pl.DataType) -> pl.Expr:
         column = pl.col(self.column)
+        if dtype.is_nested():
+            # A list or an object is neither a number nor a text; one nothing a row.
+            dtype = pl.String() if isinstance(self.value, str) else pl.Float64()
+            return pl.when(column.is_null()).then(pl.lit(None, dtype=dtype))
         if isinstance(self.value, str):
             return column.cast(pl.String)
         return column.cast(pl.Float64, strict=False)
@@ -60,6 +64,11 @@ class Condition:
     def columns(self) -> set[str]:
         """The columns it reads."""
         return {one.column for one in self.comparisons}
+
+    def about(self, columns: Collection[str], *, others: bool = False) -> "Condition | None":
+        """Its comparisons of these columns, or of all others; None if there are none."""
+        chosen = tuple(one for one in self.comparisons if (one.column in columns) is not others)
+        return Condition(chosen) if chosen else None
 
     def holds(self, schema: pl.Schema) -> pl.Expr:
         """Whether it holds, row by row."""

@@ -184,7 +184,7 @@ def _jsonl(path: Path, mapping: Mapping, rows: int) -> Iterator[Batch]:
                 continue
             numbers.append(number)
             for name in names:
-                columns[name].append(_said(found.get(name)))
+                columns[name].append(_said(_at(found, name)))
         series = [_json_column(name, values) for name, values in columns.items()]
         yield Batch(
             pl.DataFrame([pl.Series(LINE, numbers, dtype=pl.Int64), *series]), bad_lines(bad)
@@ -201,6 +201,22 @@ def _object(line: str) -> dict[str, Any] | str:
     except orjson.JSONDecodeError as cause:
         return f"the line is no JSON: {cause}"
     return found if isinstance(found, dict) else "the line is no JSON object"
+
+
+def _at(row: dict[str, Any], name: str) -> Any:
+    """What an object holds under a name; a name with points is a path, if nothing is called so."""
+    if name in row or "." not in name:
+        return row.get(name)
+    return _inside(row, name.split("."))
+
+
+def _inside(value: Any, path: list[str]) -> Any:
+    """What lies at the end of a path; in a list of objects, of each in turn."""
+    if not path:
+        return value
+    if isinstance(value, list):
+        return [_inside(one, path) for one in value]
+    return _inside(value.get(path[0]), path[1:]) if isinstance(value, dict) else None
 
 
 def _said(value: Any) -> Any:

@@ -55,7 +55,8 @@ class Blend:
     Attributes
     ----------
     weights
-        Shape (n_sources,). 0 for a source that brings nothing the others do not.
+        Shape (n_sources,). 0 for a source that brings nothing the others do not; below 0 for one
+        that tells what the others overrate.
     """
 
     weights: Scores
@@ -63,7 +64,8 @@ class Blend:
     def scores(self, parts: Scores, counted: Mask | None = None) -> Scores:
         """Shape (n,). The blend of sources' scores, (n_sources, n); NaN if none has an opinion."""
         blended = self.weights @ unitless(parts, counted)
-        blended[np.isnan(parts).all(axis=0)] = np.nan
+        # What only speaks against is no opinion.
+        blended[np.isnan(parts[self.weights >= 0]).all(axis=0)] = np.nan
         return np.asarray(blended, dtype=np.float32)
 
 
@@ -82,12 +84,21 @@ class Blended:
 
     def score(self, rows: Rows) -> Scores:
         """The blend of all items' scores, shape (n_rows, n_items); NaN means no opinion."""
-        parts = np.stack([model.score(rows) for model in self.models])
-        scores = [
-            self.blend.scores(parts[:, place], _all_new(rows[place], rows.n_items))
-            for place in range(len(rows))
-        ]
-        return np.array(scores, dtype=np.float32).reshape(len(rows), rows.n_items)
+        owner = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
+        scores = np.zeros((len(rows), rows.n_items), dtype=np.float32)
+        is_unknown = np.ones_like(scores, dtype=np.bool_)
+        # One model after the other for all rows: parts of all at once would take their memory.
+        for model, weight in zip(self.models, self.blend.weights.tolist(), strict=True):
+            part = model.score(rows)
+            told = part.copy()
+            told[owner, rows.items] = np.nan
+            scale = spreads(told)[:, None]
+            if weight >= 0:
+                is_unknown &= np.isnan(part)
+            np.nan_to_num(part, copy=False, nan=0)
+            scores += part * np.divide(weight, scale, out=np.zeros_like(scale), where=scale > 0)
+        scores[is_unknown] = np.nan
+        return scores
 
     def brought(self, row: Row, k: int, within: Kind | None) -> Idxs:
         """The distinct items that the models would send, ascending."""
@@ -103,8 +114,10 @@ class Blended:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k best of what the models send; whatever any of them knows above 0."""
         items = self.brought(row, k, within)
-        scores = self.blend.scores(self.parts(row, items), _is_new(row, items))
-        return Ranking.best(items[scores > 0], scores[scores > 0], k)
+        parts = self.parts(row, items)
+        scores = self.blend.scores(parts, _is_new(row, items))
+        is_known = (parts[self.blend.weights > 0] > 0).any(axis=0)
+        return Ranking.best(items[is_known], scores[is_known], k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """The blend for some items, on the scale that `candidates` has for them and its own."""
@@ -127,10 +140,3 @@ class Blended:
 def _is_new(row: Row, items: NDArray[np.integer]) -> Mask:
     """Which of the items the row does not hold."""
     return np.isin(items, row.items, invert=True)
-
-
-def _all_new(row: Row, n_items: int) -> Mask:
-    """The same for all items."""
-    is_new = np.ones(n_items, dtype=np.bool_)
-    is_new[row.items] = False
-    return is_new

@@ -20,7 +20,7 @@ import orjson
 from recsys import arrays as array_files
 from recsys.arrays import Arrays, built, flat
 from recsys.blend import Blend
-from recsys.catalog import Catalog
+from recsys.catalog import Catalog, Kind
 from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
@@ -33,6 +33,7 @@ from recsys.models.table import MODELS
 from recsys.overlay import Overlay
 from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source, among, known_items
 from recsys.ranker import Ranker, check_ranker
+from recsys.reach import every_group, reached
 from recsys.signing import SigningKey, VerifyKey
 from recsys.soundness import check_catalog, check_facts, check_model, check_value
 from recsys.stages import STAGES
@@ -72,6 +73,9 @@ class Bundle:
         By scene, for the pipelines whose scorer is one.
     blends
         The same.
+    reach
+        By scene, the groups of lists that its scorer orders, as `recsys.reach` names them; where
+        a scene is not named, all of them.
     facts
         What rankers know of each item.
     fresh
@@ -88,6 +92,7 @@ class Bundle:
     origin: Mapping[str, Any] = field(default_factory=dict)
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
     blends: Mapping[str, Blend] = field(default_factory=dict)
+    reach: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Facts | None = None
     fresh: Fresh | None = None
 
@@ -110,11 +115,25 @@ class Bundle:
             fresh=Fresh.of(catalog, n, overlay.tag_counts),
         )
 
-    def scorer(self, scene: str) -> Scorer | None:
-        """What orders the candidates of a scene besides reciprocal ranks; None if nothing does."""
+    def scorer(self, context: Context) -> Scorer | None:
+        """What orders the candidates of a list besides reciprocal ranks; None if nothing does."""
         ways = {"ranker": self._by_ranker, "blend": self._by_blend}
+        scene, kinds = self.answering(context.scene), context.kinds
         by = ways.get(self.pipelines[scene].scorer)
-        return by and partial(by, scene)
+        if by is None or scene not in self.reach:
+            return by and partial(by, scene)
+        spoken = reached(self.reach[scene], context.history, kinds, self.catalog)
+        if len(spoken) == len(kinds):
+            return partial(by, scene)
+        return partial(self._by_both, partial(by, scene), spoken) if spoken else None
+
+    def _by_both(
+        self, scorer: Scorer, spoken: list[Kind], racing: Racing, context: Context
+    ) -> Scored:
+        # The order counts within a kind, so what the others are scored by needs no common scale.
+        scored = scorer(racing, context)
+        is_spoken = np.isin(self.catalog.kind[racing.items], spoken)
+        return replace(scored, scores=np.where(is_spoken, scored.scores, racing.fused))
 
     def _by_blend(self, scene: str, racing: Racing, context: Context) -> Scored:
         # The scale of a source is told by its best of one kind, as when the blend was learned.
@@ -163,6 +182,9 @@ def check(bundle: Bundle) -> None:
 
 
 def _check_scorer(bundle: Bundle, scene: str, pipeline: Pipeline) -> None:
+    unknown = set(bundle.reach.get(scene, ())) - set(every_group())
+    if unknown:
+        raise BundleError(f"the scorer of {scene} reaches lists of no known group: {unknown}")
     if pipeline.scorer == "blend":
         weights = bundle.blends[scene].weights if scene in bundle.blends else None
         if weights is None or weights.shape != (len(pipeline.sources),):
@@ -258,6 +280,7 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
         },
         "rankers": sorted(bundle.rankers),
         "blends": sorted(bundle.blends),
+        "reach": {scene: list(groups) for scene, groups in bundle.reach.items()},
         "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
         "figures": dict(bundle.figures),
     }
@@ -353,6 +376,7 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
         blends={
             scene: built(Blend, arrays, f"blends.{scene}") for scene in manifest.get("blends", [])
         },
+        reach={scene: tuple(groups) for scene, groups in manifest.get("reach", {}).items()},
         facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
     )
 

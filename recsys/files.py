@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recsys.errors import ConfigError
+
 
 def fsync_folder(folder: Path) -> None:
     """Make renames inside a folder survive a power cut."""
@@ -34,6 +36,26 @@ def write_atomic(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     beside.rename(path)
     fsync_folder(path.parent)
+
+
+def write_section(path: Path, name: str, text: str) -> None:
+    """Replace what a text file says between the marks of a section; the rest stays as it is.
+
+    A file without the marks gets the section at its end, so that several commands can each keep
+    their own part of one page.
+    """
+    start, end = (f"<!-- {name}: {word} -->\n" for word in ("begin", "end"))
+    said = path.read_text(encoding="utf-8") if path.exists() else ""
+    before, has_start, rest = said.partition(start)
+    _, has_end, after = rest.partition(end)
+    if has_start and not has_end:
+        raise ConfigError(
+            f"{path} begins section {name!r} and never ends it; needed: {end.strip()}"
+        )
+    if not has_start and said:
+        before = said.rstrip("\n") + "\n\n"
+    body = text.strip("\n") + "\n"
+    write_atomic(path, (before + start + body + end + after).encode())
 
 
 @contextmanager

@@ -111,11 +111,7 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context = context_of(request, history, bundle, at)
-    answering = bundle.answering(request.scene)
-    pipeline, scorer = bundle.pipelines[answering], bundle.scorer(answering)
-    if "excluded" not in pipeline.stages:
-        # What a page shows already must not come again, whatever a configuration leaves out.
-        pipeline = replace(pipeline, stages=("excluded", *pipeline.stages))
+    pipeline, scorer = _pipeline(bundle, request.scene), bundle.scorer(context)
     placed = run(pipeline, context, bundle.catalog, bundle.models, STAGES, scorer)
     models: Mapping[str, Tells] = bundle.models
     if bundle.fresh is not None:
@@ -140,10 +136,17 @@ def recommend(
         bundle=bundle.bundle_id,
         pipeline=pipeline.name,
         personalised=_is_personal(placed.candidates, request, pipeline, models),
-        degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
+        degraded=placed.failed + (() if request.scene in bundle.pipelines else ("scene",)),
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
     return Answer(served, placed.candidates.items, placed.scored)
+
+
+def _pipeline(bundle: Bundle, scene: str) -> Pipeline:
+    pipeline = bundle.pipelines[bundle.answering(scene)]
+    # What a page shows already must not come again, whatever a configuration leaves out.
+    is_whole = "excluded" in pipeline.stages
+    return pipeline if is_whole else replace(pipeline, stages=("excluded", *pipeline.stages))
 
 
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:

@@ -28,6 +28,7 @@ ORDER = [
     "facts",
     "features",
     "ranker",
+    "reach",
     "pipeline",
     "stages",
     "scenes",
@@ -44,7 +45,7 @@ ORDER = [
 ]
 # Rooms apart from the order, and all that each may import of `recsys`.
 APART = {
-    "files": set[str](),
+    "files": {"errors"},
     "arrays": set[str](),
     "signing": {"errors", "files"},
     "metrics": {"errors", "ids", "events", "catalog", "histories"},

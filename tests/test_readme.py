@@ -59,6 +59,17 @@ def test_every_dapei_command_exists_with_its_options(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_of_ours_that_is_imported_exists(page):
+    named = dict(re.findall(r"^([A-Z])=(\S+)$", "\n".join(lines(page)), re.M))
+    for line in lines(page):
+        if re.match(r"(?:\.venv/bin/)?dapei import ", line):
+            words = re.sub(r"\$([A-Z])\b", lambda match: named[match[1]], line).split()
+            for word in words:
+                if word.startswith("data/"):
+                    assert (ROOT / word).is_file(), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_make_target_exists(page):
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
     for line in lines(page):

@@ -15,7 +15,7 @@ from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Model, Ranking, Scores
 from training.bench_trial import FOLDED, Trial, chosen, some
-from training.blend import MOST_PEOPLE, Held, Makers, blend_for, times
+from training.blend import MOST_PEOPLE, Held, Makers, all_fitted, blend_for, times
 
 
 @dataclass(slots=True, eq=False)
@@ -64,9 +64,9 @@ class Blending:
             self.last = rows, {}
         learned, kept = self.last[1], np.flatnonzero(blend.weights)
         named = [list(self.makers)[place] for place in kept]
-        for name in named:
-            if name not in learned:
-                learned[name] = self.makers[name]().fit(rows, catalog)
+        missing = [name for name in named if name not in learned]
+        models = all_fitted((self.makers[name] for name in missing), rows, catalog)
+        learned |= dict(zip(missing, models, strict=True))
         return Blended([learned[name] for name in named], Blend(blend.weights[kept]))
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from recsys.errors import ConfigError
+from recsys.files import write_section
 from recsys.models.table import MODELS
 from training.bench_contenders import ALWAYS, contenders
 from training.bench_figures import DENSE, SERVED
@@ -66,7 +67,11 @@ PlotOption = Annotated[
 ]
 PageOption = Annotated[
     Path | None,
-    typer.Option("--page", dir_okay=False, help="Tables as Markdown, with the machine and commit."),
+    typer.Option(
+        "--page",
+        dir_okay=False,
+        help="Section 'models' of this page of Markdown: tables, machine and commit.",
+    ),
 ]
 PeopleOption = Annotated[
     int, typer.Option(min=0, help="Served lists are made for so many people a set; 0: all.")
@@ -123,7 +128,7 @@ def measure_models(
     if plot_file is not None:
         plot(report.rows, plot_file)
     if page_file is not None:
-        page_file.write_text(page(report.rows, command_of(plan, data, config)))
+        write_section(page_file, "models", page(report.rows, command_of(plan, data, config)))
     if report.failures:
         raise typer.Exit(1)
 

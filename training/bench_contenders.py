@@ -18,7 +18,6 @@ SHOP, ALL = "dapei", "all_blended"
 # suits a set is told by its own validation.
 PAIRS = "pairs_blended"
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "graph": ("graph", {}),
     "graph, sharp": ("graph", {"person_damping": 0.3, "sharpness": 1.5}),
     "spectral": ("spectral", {}),
     "spectral, lifted": (
@@ -32,8 +31,10 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "ials": ("ials", {}),
-    "ials, held": ("ials", {"unobserved": 3.0, "regularization": 60.0}),
     "ease": ("ease", {}),
+    "local": ("local_ease", {}),
+    # What is liked by many or by few, near to the logarithm of how many.
+    "popularity": ("popularity", {"damping": 0.9}),
 }
 # Puts impressions in order, where a set has a log of them; it makes no lists.
 RANKER = "ranker"

@@ -26,7 +26,7 @@ def page(rows: list[Row], command: str) -> str:
     sets = list(dict.fromkeys(row["set"] for row in rows))
     seeds = sorted({row["seed"] for row in rows})
     lines = [
-        "# Models on public data sets",
+        "## Models on public data sets",
         "",
         f"Made by `{command}` on {machine()}, commit {commit()}, seed "
         f"{', '.join(map(str, seeds))}. Dense: every item scored; served: lists made as for a "
@@ -58,7 +58,7 @@ def _otherwise(rows: list[Row]) -> str:
 
 
 def _set_lines(name: str, rows: list[Row]) -> Iterator[str]:
-    yield from ("", f"## {name}")
+    yield from ("", f"### {name}")
     metrics = list(dict.fromkeys(row["metric"] for row in rows if not row["failed"]))
     # Who orders impressions makes no lists, and the other way round.
     ordered = [one for one in metrics if one.startswith(ORDERED)]

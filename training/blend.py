@@ -1,6 +1,7 @@
 """Learning a blend: hold back some of what people did, and find the weights that rank it best."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -20,6 +21,8 @@ MOST_TIMES = 4
 # Weights move by these shares of the largest, first far, then near.
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)
 LEAST_GAIN = 1e-5
+# So many models learn side by side: most of the work is done where other threads may run.
+AT_ONCE = 2
 # What every source says of a place beyond the end of a race.
 NOWHERE = -1e6
 
@@ -146,8 +149,15 @@ def _raced(
     return told, (np.isin(items[is_shown], targets) / ideal).astype(np.float32)
 
 
-def learned_weights(races: Races) -> Scores:
-    """Coordinate ascent on NDCG (Metzler and Croft 2007) from the best single source; sum 1."""
+def learned_weights(races: Races, may_oppose: Sequence[bool] = ()) -> Scores:
+    """Coordinate ascent on NDCG (Metzler and Croft 2007) from the best single source; sum 1.
+
+    Parameters
+    ----------
+    may_oppose
+        Shape (n_sources,). Which weights may fall below 0; none where nothing is said.
+    """
+    least = [-np.inf if may else 0.0 for may in may_oppose] or [0.0] * len(races.parts)
     alone = np.eye(len(races.parts), dtype=np.float32)
     weights = alone[int(np.argmax([races.gain(one) for one in alone]))]
     best = races.gain(weights)
@@ -157,8 +167,8 @@ def learned_weights(races: Races) -> Scores:
             for place in range(len(weights)):
                 for sign in (1, -1):
                     moved = weights.copy()
-                    moved[place] = max(0.0, moved[place] + sign * step)
-                    gain = races.gain(moved) if moved.any() else 0.0
+                    moved[place] = max(least[place], moved[place] + sign * step)
+                    gain = races.gain(moved) if moved.sum() > 0 else 0.0
                     if gain > best + LEAST_GAIN:
                         weights, best = moved, gain
             if best <= before:
@@ -194,15 +204,26 @@ def times(n_people: int) -> int:
     return min(MOST_TIMES, -(-MOST_PEOPLE // max(1, n_people)))
 
 
+def all_fitted(makers: Iterable[Callable[[], Model]], rows: Rows, catalog: Catalog) -> list[Model]:
+    """Models that have learned from the same rows, two at a time; none depends on another."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda make: make().fit(rows, catalog), makers))
+
+
 def blend_for(
     makers: Makers, helds: Iterable[Held], catalog: Catalog, *, kind: Kind | None, k: int
 ) -> Blend:
-    """The same, for people whose held-back items are given, once or several times."""
-    races = []
+    """The same, for people whose held-back items are given, once or several times.
+
+    A model that says the same to everybody may count against: where what was held back is less
+    popular than what the others bring, or where they overrate the popular.
+    """
+    races, models = [], list[Model]()
     for held in helds:
         if held.targets:
-            models = [make().fit(held.train, catalog) for make in makers.values()]
+            models = all_fitted(makers.values(), held.train, catalog)
             races.append(Races.of(models, held, kind, k))
     if not races:
         return Blend(np.full(len(makers), 1 / len(makers), dtype=np.float32))
-    return Blend(learned_weights(Races.together(races)))
+    may_oppose = [not model.is_personal for model in models]
+    return Blend(learned_weights(Races.together(races), may_oppose))

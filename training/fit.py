@@ -76,6 +76,7 @@ def fit(
         origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
         rankers=scorers.rankers,
         blends=scorers.blends,
+        reach=scorers.reach,
         facts=facts,
     )
 

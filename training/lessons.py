@@ -15,6 +15,7 @@ from recsys.facts import Facts
 from recsys.features import Asked, Racing, Values, features
 from recsys.ids import Mask
 from recsys.pipeline import among, known_items, of_items, raced, sourced, told_of
+from recsys.reach import group_of
 from recsys.recommend import Request, context_of
 from recsys.stages import STAGES
 
@@ -31,6 +32,8 @@ class Lesson:
     ----------
     person
         A number of the person, to keep all lessons of one on one side.
+    group
+        Of the list that it would be, as `recsys.reach` names it.
     opinions
         Shape (n_sources, n).
     table
@@ -45,6 +48,7 @@ class Lesson:
     """
 
     person: int
+    group: str
     opinions: Values
     table: Values
     fused: Floats
@@ -128,6 +132,7 @@ class Teacher:
             is_kind = kind_of[items] == kind
             yield Lesson(
                 person=person,
+                group=group_of(case.history, kind, self.bundle.catalog),
                 opinions=racing.opinions[:, chosen],
                 table=table[chosen],
                 fused=racing.fused[chosen],

@@ -38,10 +38,7 @@ def main(
 
 def write_shop(out: Path, *, seed: int = SEED, n_people: int = N_PEOPLE) -> None:
     """Write products.jsonl, videos.jsonl, events.csv.gz and truth.json into a folder."""
-    rng = np.random.default_rng(seed)
-    goods = make_goods(rng)
-    persons = make_people(rng, n_people)
-    acts = [act for person in persons for act in Diary(person, goods, rng).live()]
+    goods, persons, acts = make_shop(seed, n_people)
     out.mkdir(parents=True, exist_ok=True)
     (out / "products.jsonl").write_bytes(_jsonl(goods.products.items))
     (out / "videos.jsonl").write_bytes(_jsonl(goods.videos.items))
@@ -49,6 +46,14 @@ def write_shop(out: Path, *, seed: int = SEED, n_people: int = N_PEOPLE) -> None
     log = _csv(sorted(acts, key=lambda act: act.at_ms))
     (out / "events.csv.gz").write_bytes(gzip.compress(log, compresslevel=9, mtime=0))
     (out / "truth.json").write_bytes(_json(_truth(goods, persons)))
+
+
+def make_shop(seed: int, n_people: int) -> tuple[Goods, list[Person], list[Act]]:
+    """The goods, the people, and everything they did, one person after the other."""
+    rng = np.random.default_rng(seed)
+    goods = make_goods(rng)
+    persons = make_people(rng, n_people)
+    return goods, persons, [act for person in persons for act in Diary(person, goods, rng).live()]
 
 
 def _jsonl(items: Iterable[Item]) -> bytes:

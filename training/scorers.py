@@ -1,7 +1,8 @@
 """Which scorer orders the candidates of a scene: one that beats reciprocal ranks, or none.
 
 The past is cut once more: models learn from what was before the cut, a scorer from what people did
-after it, and it is judged on people it did not learn from.
+after it, and it is judged on people it did not learn from. It then orders only lists of the kinds,
+and for people with the kinds of past, on which it was better.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,8 @@ Progress = Callable[[str, int, int], None]
 FOLDS = 3
 # With fewer persons nothing can be learned or judged, and reciprocal ranks stay.
 MIN_PERSONS = 100
+# In fewer persons of a group of lists what is better cannot be told from luck.
+MIN_GROUP = 30
 # Fewer lists that were seen teach less than what people did of their own accord.
 MIN_EXPOSURES = 500
 # Models for the inner cut learn from whole histories of any persons, up to so many events.
@@ -55,6 +58,8 @@ class Scorers:
     ----------
     chosen
         By scene, the scorer to use; empty where reciprocal ranks stay.
+    reach
+        By scene, the groups of lists that it orders; a scene whose scorer is named is not here.
     said
         By scene, how it was found out; JSON values.
     """
@@ -62,6 +67,7 @@ class Scorers:
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
     blends: Mapping[str, Blend] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
+    reach: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     said: Mapping[str, Any] = field(default_factory=dict)
 
     def adding(self, scene: str, source: str, judged: "_Judged") -> "Scorers":
@@ -71,6 +77,7 @@ class Scorers:
             rankers={**self.rankers, **({scene: one} if isinstance(one, Ranker) else {})},
             blends={**self.blends, **({scene: one} if isinstance(one, Blend) else {})},
             chosen={**self.chosen, scene: judged.said["used"]},
+            reach={**self.reach, **({} if judged.reach is None else {scene: judged.reach})},
             said={**self.said, scene: judged.said | {"learned_from": source}},
         )
 
@@ -119,7 +126,7 @@ def learned_scorers(
     if n_active < MIN_PERSONS:
         return Scorers(said={scene: _too_few(n_active) for scene in wanted})
     cut = _cut(before, since, split_ms, config.seed, fitted)
-    found = Scorers({}, {}, {}, {})
+    found = Scorers()
     for scene, pipeline in wanted.items():
         source, lessons = _lessons(scene, pipeline, cut, config, progress)
         found = found.adding(scene, source, _Judged.of(lessons, pipeline, config.seed))
@@ -203,10 +210,17 @@ def _gained(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Judged:
-    """The scorer to use, None where reciprocal ranks stay, and how that was found out."""
+    """The scorer to use, None where reciprocal ranks stay, and how that was found out.
+
+    Attributes
+    ----------
+    reach
+        The groups of lists it orders; None means all, as where a scorer is named.
+    """
 
     scorer: Ranker | Blend | None
     said: dict[str, Any]
+    reach: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, lessons: list[Lesson], pipeline: Pipeline, seed: int) -> "_Judged":
@@ -218,24 +232,26 @@ class _Judged:
         if n_persons < MIN_PERSONS:
             return cls(None, _too_few(n_persons))
         names = names_of([source.name for source in pipeline.sources])
-        each = ways(names, seed)
-        wanted = list(each) if pipeline.scorer == AUTO else [pipeline.scorer]
+        each, is_auto = ways(names, seed), pipeline.scorer == AUTO
+        wanted = list(each) if is_auto else [pipeline.scorer]
         orders = {name: cross_fitted(lessons, each[name], seed) for name in wanted}
+        by_group = {name: by_groups(lessons, scores) for name, scores in orders.items()}
+        used = _best(by_group) if is_auto else pipeline.scorer
         # Where only what is new brings anything, the second look is the first once more.
         tells_new = pipeline.objective.get(AGAIN, 1.0) > 0
-        gains, told = _compared(lessons, orders, tells_new=tells_new)
-        used = _best(gains) if pipeline.scorer == AUTO else pipeline.scorer
         said = {
             "used": used,
             "objective": dict(pipeline.objective),
             "lists": len(lessons),
             "persons": n_persons,
-            f"ndcg@{JUDGED_K}": told,
+            f"ndcg@{JUDGED_K}": _compared(lessons, orders, tells_new=tells_new),
+            **{f"{name} − {RRF} by group": _told(one) for name, one in by_group.items()},
         }
         if not used:
             return cls(None, said)
         learned = each[used](lessons)
-        return cls(learned.scorer, said | {"weights": learned.weights})
+        reach = tuple(_better(by_group[used])) if is_auto else None
+        return cls(learned.scorer, said | {"weights": learned.weights, "reach": reach}, reach)
 
 
 class _Learned(NamedTuple):
@@ -298,25 +314,53 @@ def cross_fitted(lessons: Sequence[Lesson], way: Way, seed: int) -> list[Floats]
 
 def _compared(
     lessons: Sequence[Lesson], orders: Mapping[str, Sequence[Floats]], *, tells_new: bool
-) -> tuple[dict[str, Estimate], dict[str, Any]]:
-    """How much better each order is than reciprocal ranks, and all of it as JSON values."""
+) -> dict[str, Any]:
+    """How much better each order is than reciprocal ranks, as JSON values."""
     every = {RRF: [one.fused for one in lessons], **orders}
     values = compare(lessons, every)
-    gains = {name: Estimate.of(values[name] - values[RRF]) for name in orders}
     told = {name: asdict(Estimate.of(one)) for name, one in values.items()}
-    told |= {f"{name} − {RRF}": asdict(gain) for name, gain in gains.items()}
+    told |= {f"{name} − {RRF}": asdict(Estimate.of(values[name] - values[RRF])) for name in orders}
     if tells_new:
         new = compare(lessons, every, is_new=True)
         for name in orders:
             gain = Estimate.of(new[name] - new[RRF])
             told[f"{name} − {RRF}, new to the person"] = asdict(gain)
-    return gains, told
+    return told
 
 
-def _best(gains: Mapping[str, Estimate]) -> str:
-    """The best of those that are better beyond doubt; empty if none is."""
-    better = {name: gain.mean for name, gain in gains.items() if gain.low > 0}
-    return max(better, key=lambda name: better[name], default="")
+Gains = Mapping[str, NDArray[np.float64]]
+
+
+def by_groups(lessons: Sequence[Lesson], scores: Sequence[Floats]) -> Gains:
+    """By group of lists with persons enough, one value a person: how much better an order is."""
+    found = {}
+    for group in sorted({one.group for one in lessons}):
+        places = [place for place, one in enumerate(lessons) if one.group == group]
+        mine = [lessons[place] for place in places]
+        orders = {"": [scores[place] for place in places], RRF: [one.fused for one in mine]}
+        values = compare(mine, orders)
+        if len(values[RRF]) >= MIN_GROUP:
+            found[group] = values[""] - values[RRF]
+    return found
+
+
+def _told(gains: Gains) -> dict[str, Any]:
+    return {group: asdict(Estimate.of(values)) for group, values in gains.items()}
+
+
+def _better(gains: Gains) -> list[str]:
+    """The groups in which an order is better beyond doubt."""
+    return [group for group, values in gains.items() if Estimate.of(values).low > 0]
+
+
+def _best(by_group: Mapping[str, Gains]) -> str:
+    """The order that gains most where it is better beyond doubt; empty if none is anywhere."""
+    gained = {
+        name: sum(float(gains[group].sum()) for group in _better(gains))
+        for name, gains in by_group.items()
+    }
+    name = max(gained, key=lambda one: gained[one], default="")
+    return name if name and gained[name] > 0 else ""
 
 
 def compare(

@@ -116,6 +116,9 @@ KNOWN: Mapping[str, Range | Choice | None] = {
     "n_neighbours": None,
     "n_linked": None,
     "n_postings": None,
+    "popularity.damping": None,
+    # At 1 everything is missing.
+    "noise": Range(low=0, high=0.95),
     "item_knn.n_neighbours": Range(low=20, high=400, is_log=True, is_whole=True),
     "item_knn.shrinkage": Range(low=0.5, high=500, is_log=True),
     "item_knn.source_damping": Range(low=0, high=1),

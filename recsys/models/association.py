@@ -20,7 +20,7 @@ MAX_BLOCK_ENTRIES = 16_000_000
 # Below this share of the largest, an entry of a filter is rounding.
 ROUNDING = 1e-4
 # So alike any two persons are held to be, whatever they did: what everybody likes is learned once.
-ALIKE = 0.1
+ALIKE = 0.03
 
 Doubles = NDArray[np.float64]
 
@@ -130,7 +130,8 @@ def filter_between(
 ) -> tuple[Sparse, NDArray[np.float32], NDArray[np.float32]]:
     """The linear filter that predicts other items from each item: ridge regression over persons.
 
-    Persons' rows are brought to length 1 on either side, so that the busy do not outvote others.
+    What somebody has is brought to length 1, so that they speak for what they aim at whole,
+    however much they had; who aimed at much taught much, and counts as much.
 
     Parameters
     ----------
@@ -142,11 +143,11 @@ def filter_between(
     Two factors of the filter, of shape (n_sources, n_persons) and (n_persons, n_targets), as the
     product may be large; and what everybody is given before anything is known, (n_targets,).
     """
-    sources, aims = _unit_rows(done), _unit_rows(aimed)
+    sources = _unit_rows(done)
     alike = np.asarray((sources @ sources.T).todense(), dtype=np.float32) + ALIKE
     alike[np.diag_indices_from(alike)] += ridge
     factor = cho_factor(alike, overwrite_a=True, check_finite=False)
-    shared = cho_solve(factor, np.asarray(aims.todense(), dtype=np.float32), overwrite_b=True)
+    shared = cho_solve(factor, np.asarray(aimed.todense(), dtype=np.float32), overwrite_b=True)
     usual = ALIKE * shared.sum(axis=0, dtype=np.float64)
     return csr_array(sources.T), np.asarray(shared), usual.astype(np.float32)
 

@@ -15,6 +15,9 @@ SPARE_SHARE, SPARE_LEAST = 0.1, 10
 # What is added to a diagonal, as a share of its largest entry, so that directions that are all but
 # the same have a Cholesky factor; more where rounding wants more.
 JITTERS = (1e-7, 1e-5, 1e-3)
+# Directions of which the least adds this share of the most need no keeping apart between rounds:
+# single precision holds its square.
+LEAST_EVEN = 0.01
 
 
 def strongest_directions(
@@ -45,10 +48,15 @@ def strongest_directions(
     rng = np.random.default_rng(seed)
     back = csr_array(matrix.T)
     found = rng.standard_normal((matrix.shape[1], n_followed), dtype=np.float32)
-    for _ in range(rounds):
-        found = apart(back @ (matrix @ found))
-    # Twice: the first time is only as exact as directions that differ much in strength allow.
-    found = apart(found)
+    is_even = False
+    for left in range(rounds, 0, -1):
+        found = back @ (matrix @ found)
+        # What differs little in a round does so after the rounds that are left, too.
+        if left == 1 or not is_even:
+            found, evenness = _apart(found)
+            is_even = evenness > LEAST_EVEN
+    # Again: the first time is only as exact as directions that differ much in strength allow.
+    found = found if is_even else apart(found)
     image = matrix @ found
     squares, turn = np.linalg.eigh((image.T @ image).astype(np.float64))
     best = np.argsort(-squares, kind="stable")[:rank]
@@ -58,10 +66,17 @@ def strongest_directions(
 
 def apart(vectors: NDArray[np.float32]) -> Scores:
     """Columns that span the same, of length 1 and at right angles."""
+    return _apart(vectors)[0]
+
+
+def _apart(vectors: NDArray[np.float32]) -> tuple[Scores, float]:
+    """The same, and the length of what was new in the least of them, as a share of the most."""
     products = (vectors.T @ vectors).astype(np.float64)
     lower = _cholesky(products)
+    new = np.diag(lower)
     turn = solve_triangular(lower, np.eye(len(lower)), lower=True, check_finite=False).T
-    return np.asarray(vectors @ turn.astype(np.float32), dtype=np.float32)
+    apart_ = np.asarray(vectors @ turn.astype(np.float32), dtype=np.float32)
+    return apart_, float(new.min(initial=1) / new.max(initial=1))
 
 
 def _cholesky(products: NDArray[np.float64]) -> NDArray[Any]:

@@ -19,16 +19,20 @@ class Popularity:
     ----------
     n_listed
         How many items of each kind are kept for answering.
+    damping
+        How much the most popular are held back, 0 to 1: sums are raised to the power of what is
+        left. The order stays; it matters where scores are added to others.
 
     Attributes
     ----------
     weights_
-        Shape (n_items,). Summed positive weights.
+        Shape (n_items,). Summed positive weights, damped.
     lists_
         One list of each kind, best first.
     """
 
     n_listed: int = 2_000
+    damping: float = 0.0
 
     weights_: Scores = field(init=False, repr=False)
     lists_: ListsByKind = field(init=False, repr=False)
@@ -36,7 +40,8 @@ class Popularity:
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
         """Add up the positive weights; a dislike of one is no dislike of all."""
-        self.weights_ = np.asarray(liked_only(interactions).sum(axis=0), dtype=np.float32)
+        summed = np.asarray(liked_only(interactions).sum(axis=0), dtype=np.float32)
+        self.weights_ = np.where(summed > 0, summed ** np.float32(1 - self.damping), summed)
 
         def of_kind(kind: Kind) -> ScoredLists:
             items = catalog.of_kind(kind)

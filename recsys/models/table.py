@@ -11,6 +11,7 @@ from recsys.models.ease import EASE
 from recsys.models.graph import Graph
 from recsys.models.ials import IALS
 from recsys.models.item_knn import ItemKNN
+from recsys.models.local_ease import LocalEASE
 from recsys.models.newness import Newness
 from recsys.models.next_basket import NextBasket
 from recsys.models.popularity import Popularity
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Model]] = {
     "als": ALS,
     "ials": IALS,
     "ease": EASE,
+    "local_ease": LocalEASE,
     "graph": Graph,
     "spectral": Spectral,
     "tags": TagProfile,

@@ -283,6 +283,43 @@ def test_lists_may_be_taken_apart_together(tmp_path):
     assert found.bad["reason"].to_list() == ["i and t differ in length, got 1 and 0"]
 
 
+LINES = BASE + (
+    'undated = true\n[fields]\nuser_id = "u"\n[[behaviours]]\neach = ["sku", "state"]\n'
+    "where = \"state == 3 and paid == 'yes'\"\n"
+    'type = { constant = "refund" }\nitem_id = "sku"\n'
+)
+
+
+def test_a_condition_on_a_list_is_asked_of_its_elements(tmp_path):
+    rows = {
+        "u": ["user-5001", "user-5002"],
+        "sku": [["a", "b", "c"], ["d"]],
+        "state": [["3", None, "3"], ["3"]],
+        "paid": ["yes", "no"],
+    }
+    found = taken(tmp_path, LINES, rows)
+    assert found.events.select("user_id", "item_id").rows() == [
+        ("user-5001", "a"),
+        ("user-5001", "c"),
+    ]
+    assert found.bad.height == 0
+
+
+def test_an_element_that_is_no_number_where_one_is_asked_costs_its_line(tmp_path):
+    rows = {"u": ["user-5001"], "sku": [["a", "b"]], "state": [["3", "done"]], "paid": ["yes"]}
+    found = taken(tmp_path, LINES, rows)
+    assert found.events.height == 0
+    assert found.bad.select(LINE, "reason").rows() == [
+        (1, "state is not a number, got done; a condition asks")
+    ]
+
+
+def test_a_list_of_which_nothing_is_said_is_told_as_shorter(tmp_path):
+    rows = {"u": ["user-5001"], "sku": [["a"]], "state": pl.Series([None], dtype=pl.String)}
+    found = taken(tmp_path, LINES, pl.DataFrame(rows | {"paid": ["yes"]}))
+    assert found.bad["reason"].to_list() == ["sku and state differ in length, got 1 and 0"]
+
+
 def test_a_list_that_is_none_is_told(tmp_path):
     text = BASE + "undated = true\n" + FIELDS + VIEW + '[[behaviours]]\neach = "i"\n'
     found = taken(tmp_path, text, {"u": ["user-5001"], "i": ["7,9"]})

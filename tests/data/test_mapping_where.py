@@ -37,6 +37,22 @@ def test_text_columns_are_compared_as_numbers_with_numbers():
     assert unsaid == [False, False, False, True]
 
 
+def test_a_list_is_neither_a_number_nor_a_text():
+    rows = pl.DataFrame({"user": [["9"], None]})
+    assert fits("user < 2179", rows) == [False, False]
+    assert fits("user == '9'", rows) == [False, False]
+    (comparison,) = condition("user < 2179", "where").comparisons
+    unsaid = rows.select(comparison.cannot_say(rows.schema["user"])).to_series().to_list()
+    assert unsaid == [True, False]
+
+
+def test_a_condition_comes_apart_by_columns():
+    whole = condition("user > 1 and is_on == 1 and user < 9", "where")
+    assert whole.about(["user"]) == condition("user > 1 and user < 9", "where")
+    assert whole.about(["user"], others=True) == condition("is_on == 1", "where")
+    assert whole.about(["x"]) is None
+
+
 def test_a_condition_knows_its_columns():
     assert condition("a == 1 and `b c` == 'x'", "where").columns() == {"a", "b c"}
 

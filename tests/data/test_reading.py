@@ -161,6 +161,35 @@ def test_a_name_that_no_line_of_json_has_says_nothing(tmp_path):
     assert rows["price"].null_count() == rows.height == len(ROWS)
 
 
+ORDER = {"a.b": "whole", "a": {"b": 1, "c": {"d": 2}}, "lines": [{"sku": "x"}, {"n": 3}, 5]}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.c.d", "2"),
+        ("a.b", "whole"),  # what is called so is meant before a path
+        ("a.c", '{"d": 2}'),
+        ("a.b.c", None),
+        ("a.x.y", None),
+        ("x.y", None),
+        ("lines.sku", ["x", None, None]),
+        ("lines.n", [None, "3", None]),
+        ("lines.sku.x", [None, None, None]),
+    ],
+)
+def test_a_name_with_points_is_a_path_into_json(tmp_path, name, expected):
+    path = csv_file(tmp_path, json.dumps(ORDER), "t.jsonl")
+    assert rows_of(path, mapping(name))[name].to_list() == [expected]
+
+
+@pytest.mark.parametrize(("lines", "expected"), [([], []), ([{}], [None]), (None, None)])
+def test_a_path_through_a_list_gives_one_value_an_element(tmp_path, lines, expected):
+    said = [{"lines": lines}, {"lines": [{"sku": "x"}]}, {}]
+    path = csv_file(tmp_path, "\n".join(map(json.dumps, said)), "t.jsonl")
+    assert rows_of(path, mapping("lines.sku"))["lines.sku"].to_list() == [expected, ["x"], None]
+
+
 def test_a_column_named_twice_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"t\.csv names a column twice: user, n, n"):
         batches(csv_file(tmp_path, "user,n,n\n"), BOTH)

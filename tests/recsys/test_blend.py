@@ -7,6 +7,7 @@ from recsys.blend import N_BEST, Blend, Blended, spreads, unitless
 from recsys.catalog import Kind
 from recsys.interactions import Row
 from recsys.models.graph import Graph
+from recsys.models.popularity import Popularity
 from recsys.models.spectral import Spectral
 from tests.recsys.models.planted_rows import CATALOG, people
 
@@ -47,12 +48,40 @@ def test_an_item_nobody_knows_has_no_score():
     np.testing.assert_array_equal(np.isnan(scores), [True, False, False])
 
 
+def test_what_only_speaks_against_is_no_opinion():
+    parts = np.array([[np.nan, 1, 2], [3, 1, 2]], dtype=np.float32)
+    scores = Blend(np.array([2, -1], dtype=np.float32)).scores(parts)
+    np.testing.assert_array_equal(np.isnan(scores), [True, False, False])
+
+
+def test_an_item_counted_against_is_still_sent():
+    both = Blended(
+        [Graph().fit(people(), CATALOG), Popularity(damping=0.9).fit(people(), CATALOG)],
+        Blend(np.array([2, -1], dtype=np.float32)),
+    )
+    row = people(1, seed=3, disliked=0)[0]
+    dense, found = both.score(people(1, seed=3, disliked=0))[0], both.candidates(row, 9, None)
+    assert len(found.items) == 9
+    np.testing.assert_allclose(found.scores, dense[found.items], rtol=0.1, atol=0.05)
+    nobody = Row(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+    assert len(both.candidates(nobody, 9, None).items) == 0
+
+
 @given(st.lists(st.floats(0.01, 100), min_size=3, max_size=3), st.integers(0, 99))
 def test_the_unit_of_a_source_does_not_matter(units, seed):
     parts = np.random.default_rng(seed).random((3, 20)).astype(np.float32)
     blend = Blend(np.array([0.5, 0.2, 0.3], dtype=np.float32))
     scaled = parts * np.array(units, dtype=np.float32)[:, None]
     np.testing.assert_allclose(blend.scores(scaled), blend.scores(parts), rtol=1e-3)
+
+
+def test_many_rows_are_blended_as_each_is():
+    both, rows = blended(0.7, -0.2), people(6, seed=3)
+    parts = np.stack([model.score(rows) for model in both.models])
+    for person in range(len(rows)):
+        is_new = np.isin(np.arange(len(CATALOG)), rows[person].items, invert=True)
+        alone = both.blend.scores(parts[:, person], is_new)
+        np.testing.assert_allclose(both.score(rows)[person], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_one_source_alone_keeps_its_order():

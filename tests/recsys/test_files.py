@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys.files import fsync_tree, locked, write_atomic
+from recsys.errors import ConfigError
+from recsys.files import fsync_tree, locked, write_atomic, write_section
 
 ROOT = Path(__file__).parents[2]
 HOLDING = """
@@ -52,3 +53,28 @@ def test_lock_ends_with_its_block(tmp_path):
         pass
     with locked(tmp_path):
         pass
+
+
+def test_section_is_renewed_and_what_stands_around_it_stays(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\nBy hand.\n")
+    for name, text in (("one", "first\n"), ("two", "second"), ("one", "renewed")):
+        write_section(page, name, text)
+    assert page.read_text() == (
+        "# Page\n\nBy hand.\n\n"
+        "<!-- one: begin -->\nrenewed\n<!-- one: end -->\n\n"
+        "<!-- two: begin -->\nsecond\n<!-- two: end -->\n"
+    )
+
+
+def test_section_makes_the_page_if_there_is_none(tmp_path):
+    write_section(tmp_path / "page.md", "one", "text")
+    assert (tmp_path / "page.md").read_text() == "<!-- one: begin -->\ntext\n<!-- one: end -->\n"
+
+
+def test_section_without_an_end_is_refused_and_nothing_is_lost(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- one: begin -->\nkept\n")
+    with pytest.raises(ConfigError, match="never ends"):
+        write_section(page, "one", "text")
+    assert page.read_text() == "<!-- one: begin -->\nkept\n"

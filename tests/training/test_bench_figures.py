@@ -242,9 +242,9 @@ def test_a_blend_takes_hyperparameters_by_member(tmp_path):
 
 
 def test_settings_of_a_blend_may_be_changed_one_by_one():
-    makers = contender("pairs_blended", {"graph": {"sharpness": 2.0}}, 7).makers
-    assert makers["graph"]().sharpness == 2.0
-    assert makers["graph, sharp"]().sharpness == 1.5
+    makers = contender("pairs_blended", {"spectral": {"factors": 20}}, 7).makers
+    assert makers["spectral"]().factors == 20
+    assert makers["spectral, lifted"]().factors == 1_000
     assert makers["ials"]().seed == 7
 
 

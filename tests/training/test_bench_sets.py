@@ -17,7 +17,9 @@ from tests.training.small_sets import (
     written,
     xd_set,
 )
+from training import bench_pairs
 from training.bench_across import shared_below
+from training.bench_pairs import a_fifth
 from training.bench_sets import protocol_of, trials
 from training.bench_tables import BrokenSet, NothingToAsk
 from training.bench_trial import NEW
@@ -399,3 +401,22 @@ def test_people_of_two_domains_have_numbers(tmp_path):
         pl.read_parquet(path).cast({"user": pl.String}).write_parquet(path)
     with pytest.raises(BrokenSet, match="has users like '0'; allowed: whole numbers"):
         trials(folder)
+
+
+def test_everybody_with_two_or_more_loses_a_fifth():
+    persons = np.repeat([3, 5, 8], [1, 2, 10])
+    hidden = a_fifth(persons, 4)
+    assert np.bincount(persons[hidden], minlength=9)[[3, 5, 8]].tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(hidden, a_fifth(persons, 4))
+
+
+def test_what_is_hidden_of_those_not_asked_is_not_learned_either(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_pairs, "MOST_ASKED", 2)
+    train = [(person, item) for person in range(6) for item in range(2 + person)]
+    test = [(person, 9) for person in range(6)]
+    folder = written(tmp_path / "cf_small", train=pairs(*train), test=pairs(*test))
+    (trial,) = trials(folder)
+    cut = trial.validation(1)
+    assert len(cut.known) == 2
+    sizes = np.diff(trial.train.offsets)
+    np.testing.assert_array_equal(sizes - np.diff(cut.train.offsets), np.ceil(0.2 * sizes))

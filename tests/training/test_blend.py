@@ -15,6 +15,7 @@ from training.blend import (
     SHARE_HELD,
     Held,
     Races,
+    all_fitted,
     blend_for,
     held_back,
     learn_blend,
@@ -92,6 +93,28 @@ def test_a_source_that_knows_gets_the_weight():
     held = held_for([0], [0, 1])
     races = Races.of([told(0, 0, 5, 4), told(5, 4)], held, None, 2)
     np.testing.assert_array_equal(learned_weights(races), [0, 1])
+
+
+def test_a_source_that_overrates_is_held_back_where_that_is_allowed():
+    """The first puts popular 0 and 1 before what is to be found; the second tells of these."""
+    races = Races.of([told(5, 5, 4, 0.5), told(3, 3, 1)], held_for([2]), None, 2)
+    assert races.gain(learned_weights(races)) < 1
+    weights = learned_weights(races, (False, True))
+    assert weights[1] < 0
+    assert weights.sum() == pytest.approx(1)
+    assert races.gain(weights) == pytest.approx(1)
+
+
+def test_what_says_the_same_to_everybody_may_count_against():
+    makers = {"told": lambda: told(5, 5, 4, 0.5), "popular": lambda: told(3, 3, 1)}
+    weights = blend_for(makers, [held_for([2])], CATALOG, kind=None, k=2).weights
+    assert weights.min() < 0
+
+
+def test_models_that_learn_side_by_side_come_in_their_order():
+    made = all_fitted([lambda: told(1), Graph, lambda: told(2)], people(), CATALOG)
+    assert [type(one) for one in made] == [Told, Graph, Told]
+    assert made[2].scores_[0] == 2
 
 
 def test_two_sources_that_each_know_half_both_count():

@@ -10,7 +10,7 @@ from recsys.catalog import Catalog, Item, Kind
 from recsys.events import Event, EventType, millis
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
-from recsys.histories import Histories, History
+from recsys.histories import UNDATED, Histories, History
 from recsys.ids import IdMap
 from recsys.recommend import Request, recommend
 from tests.planted import taste_of
@@ -19,7 +19,7 @@ from training.exposures import Exposure
 from training.fit import fit
 from training.lessons import Lesson, discounted, thinned
 from training.rank import learned_ranker
-from training.scorers import MIN_EXPOSURES, blended, cross_fitted, ways
+from training.scorers import MIN_EXPOSURES, MIN_GROUP, blended, by_groups, cross_fitted, ways
 from training.shop import Shop
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
@@ -65,6 +65,7 @@ def lesson(person, trait, rng):
     gains = (trait[items] == liked).astype(np.float64)
     return Lesson(
         person=person,
+        group="product: dated, own",
         opinions=racing.opinions,
         table=features(racing, asked, CATALOG, FACTS),
         fused=racing.fused,
@@ -196,6 +197,37 @@ def test_a_ranker_that_beats_reciprocal_ranks_is_used(bundle):
     assert said["ndcg@20"]["ranker − rrf"]["low"] > 0
     assert bundle.pipelines["post_checkout"].scorer == ""
     assert "post_checkout" not in bundle.origin["scorers"]
+
+
+def test_it_is_used_where_it_was_judged_and_nowhere_else(bundle):
+    said = bundle.origin["scorers"]["home"]
+    assert said["reach"] == bundle.reach["home"] == ("product: dated, own",)
+    assert said["ranker − rrf by group"]["product: dated, own"]["low"] > 0
+    request = Request(scene="home", kinds=(Kind.PRODUCT,), k=6)
+    known = SHOP.of_user("user-5003")
+    undated = replace(known, at_ms=np.full_like(known.at_ms, UNDATED))
+    for history, is_judged in ((known, True), (undated, False), (known.take(slice(0, 0)), False)):
+        found = recommend(request, history, bundle, at=NOW, list_id="list-1")
+        assert (found.scored is not None) == is_judged
+
+
+def test_an_order_is_judged_in_each_group_of_lists_apart():
+    rng = np.random.default_rng(1)
+    whole = [one for p in range(N_PEOPLE) if (one := lesson(p, CREATOR, rng)).best > 0]
+    groups = ["product: dated, own", "product: undated, other"]
+    dealt = [replace(one, group=groups[place % 2]) for place, one in enumerate(whole)]
+    # What is right for the one group is upside down for the other.
+    scores = [one.gains if place % 2 == 0 else -one.gains for place, one in enumerate(dealt)]
+    gains = by_groups(dealt, scores)
+    assert gains[groups[0]].mean() > 0 > gains[groups[1]].mean()
+
+
+def test_a_group_of_few_people_is_not_judged():
+    rng = np.random.default_rng(1)
+    whole = [one for p in range(N_PEOPLE) if (one := lesson(p, CREATOR, rng)).best > 0]
+    few = [replace(one, group="video: no past") for one in whole[: MIN_GROUP - 1]]
+    gains = by_groups([*few, *whole[MIN_GROUP:]], [one.gains for one in [*few, *whole[MIN_GROUP:]]])
+    assert list(gains) == ["product: dated, own"]
 
 
 def test_its_lists_show_what_matters_to_the_person(bundle):

@@ -68,7 +68,7 @@ def test_a_filter_between_is_ridge_regression_of_unit_rows_with_one_column_for_e
     rng = np.random.default_rng(2)
     done, aimed = rng.random((2, 30, 5)) < 0.4
     done[:, 0] = aimed[:, 0] = True
-    x, y = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (done, aimed))
+    x, y = done / np.linalg.norm(done, axis=1, keepdims=True), aimed.astype(float)
     x = np.column_stack([x, np.full(30, np.sqrt(ALIKE))])
     expected = np.linalg.solve(x.T @ x + 3.0 * np.eye(6), x.T @ y)
     sources, shared, usual = filter_between(matrix(done), matrix(aimed), 3.0)

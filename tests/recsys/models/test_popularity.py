@@ -37,3 +37,8 @@ def test_what_nobody_liked_has_no_opinion():
 def test_lists_are_cut(n_listed, items):
     model = Popularity(n_listed=n_listed).fit(rows([1, 3, 0, 0]), CATALOG)
     assert model.candidates(NOBODY, 5, Kind.PRODUCT).items.tolist() == items
+
+
+def test_damping_draws_the_popular_nearer_and_keeps_the_order():
+    model = Popularity(damping=0.5).fit(rows([1, 4, 9, 0]), CATALOG)
+    assert model.candidates(NOBODY, 5, None).scores.tolist() == [3, 2, 1]
