@@ -7,15 +7,27 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.histories import History
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because
-from recsys.pipeline import Candidates, Context, Floats, Pipeline, Placed, Source, Stage, place
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Floats,
+    Pipeline,
+    Placed,
+    Source,
+    Stage,
+    among,
+    place,
+)
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.
 MAX_RACING = 2_000
+# Stages are asked about so many of them, those that fit best.
+KEPT = 200
 HALF_LIFE_DAYS = 4.0
 # What a shared category, the creator and a card count, where a shared rare tag counts 1.
 CATEGORY, CREATOR, CARD = 0.5, 1.0, 1.0
@@ -37,8 +49,10 @@ class Fresh:
         Positions below are the bundle's.
     items
         Shape (n,). Positions of the new items that race, newest first.
-    owners, tags, worth
-        Shape (n entries,). Place in `items`, a tag of it, and how rare the tag is, 0 to 1.
+    owners, tags
+        Shape (n entries,). Place in `items`, and a tag of it.
+    worth
+        Shape (n tags,). How rare each tag is, 0 to 1.
     link_owners, linked
         Shape (n links,). Place in `items`, and what it shows or is shown by.
     """
@@ -70,7 +84,8 @@ class Fresh:
         owners, tags = catalog.tags.rows(items)
         counts = np.zeros(len(catalog.tag_names))
         counts[: len(tag_counts)] = tag_counts
-        worth = np.log1p(n_known / (1 + counts[tags])) / np.log1p(n_known + 1)
+        # Of a shop that is all new, too, a tag is worth something.
+        worth = np.log1p(len(catalog) / (1 + counts)) / np.log1p(len(catalog) + 1)
         links = [catalog.cards.rows(items), catalog.shown_by.rows(items)]
         return cls(
             catalog=catalog,
@@ -107,10 +122,10 @@ class Fresh:
         if total == 0:
             return scores
         shares = row.weights / total
-        parts = self._tag_shares(row, shares)[self.tags] * self.worth
+        parts = self._tag_parts(row, shares)[self.tags]
         scores += np.bincount(self.owners, weights=parts, minlength=len(scores))
         own = np.searchsorted(row.items, self.linked)
-        is_own = np.isin(self.linked, row.items)
+        is_own = among(self.linked, row.items)
         cards = self.link_owners[is_own], shares[own[is_own]]
         scores += CARD * np.bincount(cards[0], weights=cards[1], minlength=len(scores))
         for counts, column in ((CATEGORY, self.catalog.category), (CREATOR, self.catalog.creator)):
@@ -121,31 +136,41 @@ class Fresh:
             scores[has_any] += counts * weights[mine[has_any]]
         return scores
 
-    def _tag_shares(self, row: Row, shares: NDArray[Any]) -> Floats:
+    def _tag_parts(self, row: Row, shares: NDArray[Any]) -> Floats:
+        """Shape (n tags,). What an item's tag adds to how well it fits."""
         owners, tags = self.catalog.tags.rows(row.items)
-        n_tags = len(self.catalog.tag_names)
-        return np.bincount(tags, weights=shares[owners], minlength=n_tags).astype(np.float64)
+        found: Floats = self.worth * np.bincount(
+            tags, weights=shares[owners], minlength=len(self.worth)
+        )
+        return found
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """What of the row speaks most: an item on a card, else the tag that adds most."""
-        return [self._because(row, int(item_idx)) for item_idx in items]
+        parts, liked = self._tag_parts(row, row.weights), row.items[row.weights > 0]
+        return [self._because(parts, liked, item_idx) for item_idx in items.tolist()]
 
-    def _because(self, row: Row, item_idx: int) -> Because | None:
+    def _because(self, parts: Floats, liked: Idxs, item_idx: int) -> Because | None:
         catalog = self.catalog
         linked = np.concatenate([catalog.cards.row(item_idx), catalog.shown_by.row(item_idx)])
-        own = linked[np.isin(linked, row.items[row.weights > 0])]
+        own = linked[among(linked, liked)]
         if len(own):
             return Because(item_idx=int(own[0]))
-        at = self.owners == np.flatnonzero(self.items == item_idx)[0]
-        parts = self._tag_shares(row, row.weights)[self.tags[at]] * self.worth[at]
-        if len(parts) == 0 or parts.max() <= 0:
-            return None
-        return Because(tag_idx=int(self.tags[at][parts.argmax()]))
+        tags = catalog.tags.row(item_idx)
+        best = max(tags.tolist(), key=lambda tag: float(parts[tag]), default=None)
+        return None if best is None or parts[best] <= 0 else Because(tag_idx=best)
 
     def joined(
         self, placed: Placed, row: Row, pipeline: Pipeline, context: Context, stages: list[Stage]
     ) -> Placed:
         """The list with new items seated in it, each kind's among its own; never longer than k.
+
+        Beside an order, a cart or an item, what fits is what fits the basket; what a video beside
+        the list sells keeps the first seats.
+
+        Parameters
+        ----------
+        row
+            The whole of the person's row, new items included.
 
         Returns
         -------
@@ -153,15 +178,19 @@ class Fresh:
         """
         old = placed.candidates
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
-        new = self._candidates(row, context, len(pipeline.sources))
+        asked = context.basket if row_of(pipeline) == "basket" else row
+        new = self._candidates(asked, context, len(pipeline.sources))
         for stage in stages:
             new = stage(new, context, self.catalog)
-        kind_of = self.catalog.kind
+        kinds = context.kinds
+        sold = self.catalog.cards.rows(context.basket.items)[1]
         races = {
-            kind: seated(old.take(kind_of[old.items] == kind), new.take(kind_of[new.items] == kind))
-            for kind in context.kinds
+            kind: seated(self._of_kind(old, kind), self._of_kind(new, kind), sold) for kind in kinds
         }
         return replace(placed, candidates=place(races, pipeline.video_share, context.k))
+
+    def _of_kind(self, candidates: Candidates, kind: Kind) -> Candidates:
+        return candidates.take(np.flatnonzero(self.catalog.kind[candidates.items] == kind))
 
     def _candidates(self, row: Row, context: Context, n_sources: int) -> Candidates:
         """New items that are out, best fit first; what nothing speaks for has no part."""
@@ -169,23 +198,32 @@ class Fresh:
         age_days = np.where(published == 0, 0, context.at_ms - published) / DAY_MS
         fits = np.maximum(self.fits(row), 0) * np.exp2(-np.maximum(age_days, 0) / HALF_LIFE_DAYS)
         order = np.argsort(-fits, kind="stable")
-        order = order[age_days[order] >= 0]
+        # So many that stages can take those away that were shown, and lists can still be filled.
+        n_kept = KEPT + int((context.excluded >= self.n_known).sum())
+        order = order[age_days[order] >= 0][:n_kept]
         parts = np.zeros((n_sources + 1, len(order)))
         parts[-1] = fits[order]
         return Candidates(self.items[order], fits[order], parts)
 
 
-def seated(old: Candidates, new: Candidates) -> Candidates:
-    """One kind's list with new items at their seats; the old ones keep their order."""
-    fits = bool((new.scores > 0).any())
-    first, every = (FIRST_SEAT, EVERY) if fits else (EVERY_UNFIT - 1, EVERY_UNFIT)
-    waiting = iter(range(len(old), len(old) + len(new)))
+def seated(old: Candidates, new: Candidates, sold: Idxs) -> Candidates:
+    """One kind's list with new items at their seats; the old ones keep their order.
+
+    Parameters
+    ----------
+    sold
+        What stands on cards beside the list: new items take seats behind it.
+    """
+    n_first = int(among(old.items, sold).sum())
+    n_fit = int((new.scores > 0).sum())
+    first, every = (FIRST_SEAT, EVERY) if n_fit else (EVERY_UNFIT - 1, EVERY_UNFIT)
+    waiting = iter(range(len(old), len(old) + (n_fit or len(new))))
     places: list[int] = []
     for one in range(len(old)):
-        if len(places) % every == first:
+        if len(places) >= n_first and (len(places) - n_first) % every == first:
             places += itertools.islice(waiting, 1)
         places.append(one)
-    places += waiting
+    places += (*waiting, *range(len(old) + (n_fit or len(new)), len(old) + len(new)))
     both = Candidates(
         np.concatenate([old.items, new.items]),
         np.concatenate([old.scores, new.scores]),
@@ -209,4 +247,10 @@ def _neighbours(scores: Floats, order: NDArray[np.intp]) -> Floats:
 
 def with_source(pipeline: Pipeline) -> Pipeline:
     """The pipeline with the source of new items behind its own."""
-    return replace(pipeline, sources=(*pipeline.sources, Source(name=SOURCE, model=SOURCE)))
+    new = Source(name=SOURCE, model=SOURCE, of=row_of(pipeline))
+    return replace(pipeline, sources=(*pipeline.sources, new))
+
+
+def row_of(pipeline: Pipeline) -> str:
+    """What new items are asked about: the basket where any other source is, else the history."""
+    return "basket" if any(one.of == "basket" for one in pipeline.sources) else "history"

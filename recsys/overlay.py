@@ -57,10 +57,11 @@ class GrownIds(IdMap):
         """How many ids there are."""
         return len(self.order) + len(self.tail)
 
-    def __getitem__(self, idx: int) -> str:
-        """The outside id at position `idx`."""
-        n = len(self.order)
-        return self.texts[idx] if idx < n else self.tail[idx - n]
+    @classmethod
+    def grown(cls, base: IdMap, tail: IdMap) -> Self:
+        """A map with another behind it, of ids that are not in the first."""
+        texts = PatchedTexts(base.texts.blob, base.texts.offsets, {}, tail.texts)
+        return cls(texts, base.hashes, base.order, tail)
 
     def raws(self, idxs: NDArray[Any]) -> list[bytes]:
         """The ids at some positions, as UTF-8."""
@@ -114,7 +115,7 @@ class GrownLinks(Links):
         """The targets of several rows, one behind the other, and for each which row it is of."""
         asked = idxs.tolist()
         n = len(self.offsets) - 1
-        if all(idx < n and idx not in self.patches for idx in asked):
+        if max(asked, default=0) < n and self.patches.keys().isdisjoint(asked):
             return Links.rows(self, idxs)
         whole = Links.of([self.row(idx) for idx in asked])
         return np.repeat(np.arange(len(asked)), np.diff(whole.offsets)), whole.targets
@@ -237,7 +238,7 @@ class Overlay:
     def _links(self, tail: Catalog, kind: NDArray[np.int8]) -> dict[str, Any]:
         """Ids with the tail's, and cards as they are now, in both directions."""
         base = self.base
-        ids = GrownIds(*_parts(base.ids), tail.ids)
+        ids = GrownIds.grown(base.ids, tail.ids)
         patches = {idx: _products(ids, kind, said) for idx, said in self.cards.items()}
         new = Links.of([_products(ids, kind, item.cards) for item in self.fresh.values()])
         return {
@@ -279,10 +280,6 @@ def _column_values(item: Item) -> dict[str, Any]:
     }
 
 
-def _parts(ids: IdMap) -> tuple[Texts, NDArray[np.uint64], Ints]:
-    return ids.texts, ids.hashes, ids.order
-
-
 def _products(ids: IdMap, kind: NDArray[np.int8], cards: tuple[str, ...]) -> Idxs:
     found = ids.find_all(cards).astype(np.int32)
     products: Idxs = found[kind[found] == Kind.PRODUCT]
@@ -305,7 +302,7 @@ def _retagged(base: IdMap, tail: Catalog) -> tuple[IdMap, Links]:
     names = tail.tag_names.texts.all()
     _, is_known = base.look_up(names)
     more = [name for name, known in zip(names, is_known.tolist(), strict=True) if not known]
-    grown = GrownIds(*_parts(base), IdMap.of(more))
+    grown = GrownIds.grown(base, IdMap.of(more))
     places, _ = grown.look_up(names)
     rows = (np.sort(places[tail.tags.row(idx)]) for idx in range(len(tail)))
     return grown, Links.of(rows)

@@ -1,4 +1,4 @@
-"""Write docs/openapi.json anew: `python scripts/openapi.py`. A test compares it with the service."""
+"""Write docs/openapi.json anew: `python scripts/openapi.py`. A test compares the two."""
 
 import json
 import sys

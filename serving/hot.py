@@ -30,11 +30,16 @@ log = logging.getLogger(__name__)
 READ_S = 0.02
 # Nobody's page waits for this one, but a call that fails costs all workers their copies.
 FORGET_S = 0.25
+# Nobody waits for it beyond their own budget: it goes on for those who come next.
+CONNECT_S = 1.0
 CONNECTIONS = 16
 # Every copy lives another time, so that those made in one second do not all end in one.
 COPY_S, COPY_SPREAD = 3_600.0, 0.25
 NAME = "dapei"
 RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
+
+# The loop itself keeps only weak references to its tasks.
+_GIVING: set["asyncio.Future[None]"] = set()
 
 T = TypeVar("T")
 Ask = Callable[..., Awaitable[Any]]
@@ -100,6 +105,8 @@ class RedisHot:
 
     Parameters
     ----------
+    read_s
+        The budget of one look, with connecting and with waiting for a connection.
     rng
         Spreads the ends of copies.
 
@@ -111,9 +118,12 @@ class RedisHot:
         How often Redis was asked, and how often that failed or took too long.
     """
 
-    def __init__(self, url: str, *, rng: random.Random | None = None) -> None:
+    def __init__(
+        self, url: str, *, read_s: float = READ_S, rng: random.Random | None = None
+    ) -> None:
         self._rng = rng or random.Random()
-        self._reads = _pool(url, READ_S)
+        self._read_s = read_s
+        self._reads = _pool(url, read_s)
         self._forgets = _pool(url, FORGET_S)
         self.breaker = Breaker()
         self.calls = self.failures = 0
@@ -146,7 +156,7 @@ class RedisHot:
             there = await ask(*said)
             return Seen(fresh if there is None else there.decode(), None)
 
-        return await self._asked(self._reads, READ_S, look)
+        return await self._asked(self._reads, self._read_s, look)
 
     async def keep(self, user_id: str, under: str, mark: str, body: bytes) -> None:
         """One call; that it is lost is no harm."""
@@ -156,7 +166,7 @@ class RedisHot:
             _, copy_key = _keys(run_id, under, user_id)
             await ask("SET", copy_key, value, "PX", str(self._life_ms(1)))
 
-        await self._asked(self._reads, READ_S, put)
+        await self._asked(self._reads, self._read_s, put)
 
     async def forget(self, user_ids: Collection[str], under: str) -> bool:
         """One call for all of them."""
@@ -180,7 +190,6 @@ class RedisHot:
             return None
         self.calls += 1
         try:
-            # Together with connecting and with waiting for a connection.
             async with asyncio.timeout(budget_s):
                 found = await _talked(pool, talk)
         except (RedisError, OSError, TimeoutError, ValueError, TypeError, AttributeError) as error:
@@ -207,16 +216,20 @@ class _Connection(Connection):
     run_id = ""
 
 
-def _pool(url: str, timeout_s: float) -> Pool:
+def _pool(url: str, wait_s: float) -> Pool:
     return BlockingConnectionPool.from_url(
         url,
         connection_class=_Connection,
         max_connections=CONNECTIONS,
-        timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
+        timeout=wait_s,
+        socket_timeout=CONNECT_S,
+        socket_connect_timeout=CONNECT_S,
+        # The library's own default is to try ten times.
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=_greet,
+        # The fewer words a connection begins with, the sooner it is there.
+        protocol=2,
+        driver_info=None,
     )
 
 
@@ -231,7 +244,7 @@ async def _greet(connection: _Connection) -> None:
 
 
 async def _talked(pool: Pool, talk: Callable[[Ask, str], Awaitable[T]]) -> T:
-    connection: _Connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+    connection = await _connected(pool)
     is_over = False
     try:
         answer = await talk(partial(_ask, connection), connection.run_id)
@@ -242,6 +255,28 @@ async def _talked(pool: Pool, talk: Callable[[Ask, str], Awaitable[T]]) -> T:
             await connection.disconnect(nowait=True)
         await pool.release(connection)
     return answer
+
+
+async def _connected(pool: Pool) -> _Connection:
+    taking = asyncio.ensure_future(_taken(pool))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        # A budget that is over must not end what is nearly there, or slow networks never connect.
+        taking.add_done_callback(partial(_given_back, pool))
+        raise
+
+
+async def _taken(pool: Pool) -> _Connection:
+    connection: _Connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+    return connection
+
+
+def _given_back(pool: Pool, taking: "asyncio.Future[_Connection]") -> None:
+    if not taking.cancelled() and taking.exception() is None:
+        giving = asyncio.ensure_future(pool.release(taking.result()))
+        _GIVING.add(giving)
+        giving.add_done_callback(_GIVING.discard)
 
 
 async def _ask(connection: _Connection, *words: str | bytes) -> Any:

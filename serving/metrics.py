@@ -94,21 +94,14 @@ class Metrics:
         self._waiting.set(waiting)
         self._bundle.set(bundle)
 
-    def told(self, more: dict[str, float]) -> bytes:
-        """All numbers in the text format of Prometheus.
-
-        Parameters
-        ----------
-        more
-            What the worker that is asked knows for all, by name.
-        """
-        registry = self._registry
-        if self._folder is not None:
-            _forget_dead(self._folder)
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
-        own = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in more.items())
-        return generate_latest(registry) + own.encode()
+    def told(self) -> bytes:
+        """All numbers, of all workers, in the text format of Prometheus."""
+        if self._folder is None:
+            return generate_latest(self._registry)
+        _forget_dead(self._folder)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
 
 def step_of(served: ServedList) -> str:

@@ -39,8 +39,6 @@ class Operation(NamedTuple):
         Shapes; an answer of None is text.
     errors
         Statuses besides success.
-    named
-        What the path names: a person or an item.
     """
 
     path: str

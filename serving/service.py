@@ -362,7 +362,8 @@ class Service:
     async def numbers(self) -> bytes:
         """What /metrics answers."""
         self.look()
-        return self.metrics.told({})
+        # It reads files of every worker, and requests must not wait for that.
+        return await asyncio.to_thread(self.metrics.told)
 
     async def set_aside(self, rows: list[tuple[bytes, str, str]]) -> None:
         """Keep what was refused (as it came, error, detail), for an operator to look at."""

@@ -8,8 +8,10 @@ import pytest
 
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
+from recsys.fresh import seated
 from recsys.ids import mark_of
 from recsys.overlay import Overlay
+from recsys.pipeline import Candidates
 from recsys.recommend import Request, recommend
 from tests.planted import NOW, Fixed, FixedForAll, bundle_of, event, history_of, item
 
@@ -183,3 +185,23 @@ def test_a_bundle_without_new_items_is_as_it_was():
     assert made.fresh is None
     assert "item-1003" not in ids(shown(made, k=100))
     assert replace(made, fresh=None).answering("home") == "home"
+
+
+def test_beside_an_order_what_fits_is_what_fits_the_order():
+    made = bundle(item(77, tags=("食",)), item(78, tags=("野",)))
+    beside = {"scene": "post_checkout", "basket": ("item-1004",)}
+    served = shown(made, *LIKES_WILD, **beside)
+    assert (ids(served)[2], served.items[2].reason) == ("item-1077", "about 食, as this order")
+    assert "item-1078" not in ids(served)[:8]
+    assert not served.personalised
+
+
+def test_what_a_video_sells_keeps_the_first_seats():
+    new = item(77, Kind.VIDEO, cards=("item-1004", "item-1005", "item-1006"))
+    made = bundle(new, item(78, tags=("食",)))
+    items = np.array([4, 5, 6, 1, 2, 3], dtype=np.int32)
+    old = Candidates(items, np.arange(6.0, 0, -1), np.ones((1, 6)))
+    fresh = Candidates(np.array([20], dtype=np.int32), np.ones(1), np.ones((1, 1)))
+    sold = made.catalog.cards.row(made.catalog.ids.find("item-1077"))
+    assert seated(old, fresh, sold).items.tolist() == [4, 5, 6, 1, 2, 20, 3]
+    assert seated(old, fresh, sold[:0]).items.tolist() == [4, 5, 20, 6, 1, 2, 3]

@@ -52,7 +52,6 @@ def test_an_unknown_path_is_told_in_the_same_shape(still):
     assert told(still.get("/v2/lists")) == (404, "not_found")
     assert told(still.get("/v1/lists/")) == (404, "not_found")
     assert told(still.get("/docs")) == (404, "not_found")
-    assert told(still.get("/openapi.json")) == (404, "not_found")
 
 
 @BOTH

@@ -143,7 +143,7 @@ def test_source_of_weight_0_is_gone_and_its_model_is_not_learned():
             r"\[pipelines.home.objective\] has no gain above 0",
         ),
         ("[pipelines.home.objective]\nbuy = -1", "buy is out of range, got -1; allowed: 0 or"),
-        ("[pipelines.cart]\nfusion_k = 1", r"\[pipelines\] has an unknown name, got 'cart'"),
+        ("[pipelines.attic]\nfusion_k = 1", r"\[pipelines\] has an unknown name, got 'attic'"),
         ("[pipelines.home]\nstage = []", r"\[pipelines.home\] has an unknown name, got 'stage'"),
         ("[pipelines.home]\nstages = ['x']", "stages has an unknown name, got 'x'; allowed: on_"),
         ("[pipelines.home]\nvideo_share = 1.1", "video_share is out of range, got 1.1"),

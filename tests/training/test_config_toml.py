@@ -79,7 +79,7 @@ def files(draw):
     return {
         "train": draw(st.fixed_dictionaries({}, optional=train)),
         "models": models,
-        "pipelines": draw(st.dictionaries(st.sampled_from(sorted(SCENES)), pipeline)),
+        "pipelines": draw(st.dictionaries(st.sampled_from(sorted(SCENES)), pipeline, max_size=2)),
     }
 
 
