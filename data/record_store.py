@@ -45,7 +45,7 @@ class Store:
     def __init__(self, url: URL, *, busy_s: float) -> None:
         self.url = url
         self.failure: str | None = None
-        engines = _sqlite_engines if self.is_file else _postgresql_engines
+        engines = sqlite_engines if self.is_file else _postgresql_engines
         self._writes, self._reads = engines(url, busy_s)
 
     @property
@@ -141,7 +141,12 @@ def parsed_url(text: str) -> URL:
     return url
 
 
-def _sqlite_engines(url: URL, busy_s: float) -> tuple[Engine, Engine]:
+def sqlite_engines(url: URL, busy_s: float) -> tuple[Engine, Engine]:
+    """How to write to a file, and how to read it.
+
+    One connection whose every transaction holds the lock from its beginning, and some that see the
+    last commit whatever is being written meanwhile.
+    """
     # The driver must not begin transactions by itself: it would begin them without the lock.
     connect = {"isolation_level": None, "check_same_thread": False, "timeout": busy_s}
     writes = _engine(url, connect, pool_size=1)
