@@ -1,4 +1,4 @@
-"""`dapei record`: a copy of the record while the shop runs, the way back, and whether it is whole."""
+"""`dapei record`: a copy of the record while the shop runs, the way back, and a check."""
 
 from pathlib import Path
 from typing import Annotated
