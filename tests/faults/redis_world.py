@@ -15,7 +15,7 @@ from serving.remembered import Remembered
 from serving.service import Service
 from tests.serving.conftest import ITEMS, Shop
 
-AT_ONCE = Pace(look_s=0.05, stale_s=0.2, quiet_s=0.4)
+AT_ONCE = Pace(look_s=0.05, stale_s=0.5, quiet_s=1.2)
 PEOPLE = [f"user-{5001 + 2 * n}" for n in range(40)]
 
 

@@ -43,7 +43,7 @@ def test_r17_redis_killed_under_load(shop, redis_server):
         async with world(shop, redis_server.url) as one:
             await some_act(one)
             await one.ask_many(2_000)
-            assert one.hot.calls > 1_000, "copies were not used, so killing Redis proves nothing"
+            assert one.hot.calls > 500, "copies were not used, so killing Redis proves nothing"
             killed = asyncio.create_task(asyncio.to_thread(redis_server.signal, signal.SIGKILL))
             await one.ask_many(3_000)
             await killed
