@@ -138,6 +138,12 @@ def parsed_url(text: str) -> URL:
             f"the record's url names another driver, got {url.drivername!r}; "
             "allowed: postgresql+psycopg, sqlite"
         )
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as cause:
+        raise ConfigError(
+            "a record on a server needs more; run: pip install dapei[postgres]"
+        ) from cause
     return url
 
 
