@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from recsys.recommend import Request
 from serving.fence import Fence, Pace
-from serving.hot import RedisHot
+from serving.hot_redis import RedisHot
 from serving.persons import Persons
 from serving.remembered import Remembered
 from serving.service import Service

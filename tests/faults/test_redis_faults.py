@@ -13,7 +13,7 @@ import pytest
 
 from data.home import Home
 from serving.breaker import GOOD_PROBES
-from serving.hot import RedisHot
+from serving.hot_redis import RedisHot
 from tests.faultproxy import answering, error_reply, garbage, proxied
 from tests.faults.redis_world import AT_ONCE, PEOPLE, World, world
 from tests.servers import Redis, redis_in

@@ -11,7 +11,8 @@ from recsys.catalog import Catalog
 from serving.copies import read_copy, written_copy
 from serving.current import Current
 from serving.fence import Fence, Pace
-from serving.hot import NoHot, RedisHot
+from serving.hot import NoHot
+from serving.hot_redis import RedisHot
 from serving.persons import Persons
 from serving.remembered import Known, Remembered
 from tests.planted import NOW, Fixed, bundle_of, event, item
