@@ -163,7 +163,12 @@ async def lists_of(shop: Shop, reply):
 
 def test_r21_ten_thousand_cancelled_reads_mix_nobody_up(redis_server):
     async def scenario():
-        hot, rng = RedisHot(redis_server.url, read_s=2.0), random.Random(2)
+        async with proxied(redis_server.port) as proxy:
+            # A reply that is late is met by whoever uses the connection next.
+            proxy.poison(latency_s=0.002)
+            return await answered_of(RedisHot(proxy.url, read_s=2.0), random.Random(2))
+
+    async def answered_of(hot, rng):
         for user_id in PEOPLE:
             seen = await hot.find(user_id, "0", with_copy=True)
             await hot.keep(user_id, "0", seen.mark, user_id.encode() * 50)
