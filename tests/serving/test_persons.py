@@ -173,6 +173,23 @@ def test_who_comes_after_a_reading_began_gets_a_reading_of_their_own(
     asyncio.run(_workers(tmp_path, redis_server.url, 1, scenario))
 
 
+def test_a_worker_that_has_not_looked_yet_makes_others_copies_void(tmp_path, redis_server, current):
+    async def scenario(record, one):
+        record.raise_fence()
+        await one._fence.look()
+        await act(record, one, 0, "user-5001")
+        for _ in range(2):
+            assert await known(one, current, "user-5001") == [0]
+            await asyncio.sleep(0.02)
+        hot = RedisHot(redis_server.url, read_s=2.0)
+        new = Persons(record, Remembered(10), limit=300, hot=hot, fence=Fence(record, pace=AT_ONCE))
+        await act(record, new, 1, "user-5001")
+        await new.close()
+        return await known(one, current, "user-5001")
+
+    assert asyncio.run(_workers(tmp_path, redis_server.url, 1, scenario)) == [0, 1]
+
+
 def test_nobody_has_no_history(world, current):
     async def scenario(_record, one, _two):
         return len((await one.meet(None, current)).history)
