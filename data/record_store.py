@@ -31,6 +31,8 @@ CONNECT_S = 2
 READ_S = 2.0
 # Any number, as long as nobody else in the same database takes it for a lock.
 WRITE_LOCK = 0x64617065692D7772
+# The driver tells what is wrong with a file in the file's own words, which may be no text any more.
+_UNREADABLE = "the record's file is damaged where it says what is in it; allowed: a copy put back"
 
 
 class Store:
@@ -78,6 +80,8 @@ class Store:
         except (DBAPIError, PoolTimeout) as cause:
             self.failure = _disk_failure(cause)
             raise StoreUnavailable(f"the record cannot be written now: {_why(cause)}") from cause
+        except UnicodeDecodeError as cause:
+            raise StoreUnavailable(_UNREADABLE) from cause
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -93,6 +97,8 @@ class Store:
                 yield connection
         except (DBAPIError, PoolTimeout) as cause:
             raise StoreUnavailable(f"the record cannot be read now: {_why(cause)}") from cause
+        except UnicodeDecodeError as cause:
+            raise StoreUnavailable(_UNREADABLE) from cause
 
     def copy(self, path: Path) -> None:
         """Copy the database file as it is at one moment; writers go on meanwhile."""
