@@ -14,11 +14,12 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import Engine, Index, event, insert
 
 from data import record_tables as tables
 from data.record import Record
 from data.record_rows import EventRow, event_row
+from data.record_store import file_url, sqlite_engines
 from data.writer import Writer
 from recsys.events import Event, EventType, Platform
 
@@ -50,6 +51,7 @@ class World:
             yield (
                 i,
                 row.event_key,
+                user,
                 user,
                 row.type,
                 at_ms,
@@ -84,17 +86,20 @@ class World:
 def fill(path: Path, world: World, n_rows: int) -> None:
     """Fill a record without durability; the last tenth with its indexes, so that they are aged."""
     Record.open(path).close()
-    engine = tables.writing_engine(path, busy_s=60)
+    engine = writing_engine(path)
     event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA synchronous = OFF"))
     young = n_rows - n_rows // 10
     with engine.begin() as connection:
-        for index in tables.events.indexes:
+        for index in indexes():
             index.drop(connection)
-        users = [{"user_idx": u, "user_id": f"user-{u:07}"} for u in range(world.n_users)]
+        users = [
+            {"user_idx": u, "user_id": f"user-{u:07}", "person_idx": u}
+            for u in range(world.n_users)
+        ]
         connection.execute(insert(tables.users), users)
     _insert(engine, world, range(0, young, FILL), young)
     with engine.begin() as connection:
-        for index in tables.events.indexes:
+        for index in indexes():
             index.create(connection)
     # A fresh index has full pages and splits one at every insert; in service they are looser.
     _insert(engine, world, range(young, n_rows, FILL), n_rows)
@@ -103,6 +108,16 @@ def fill(path: Path, world: World, n_rows: int) -> None:
             change = tables.state.update().where(tables.state.c.name == name)
             connection.execute(change.values(value=value))
     engine.dispose()
+
+
+def indexes() -> list[Index]:
+    """Those of the events in a file."""
+    return [one for one in tables.events.indexes if one.name != "events_of_person"]
+
+
+def writing_engine(path: Path) -> Engine:
+    """The connection that the record itself writes with."""
+    return sqlite_engines(file_url(path), busy_s=60)[0]
 
 
 def _insert(engine: Engine, world: World, firsts: range, end: int) -> None:

@@ -37,6 +37,7 @@ from data.record_statements import (
     write_items,
 )
 from data.record_store import Store, file_url, parsed_url
+from data.record_upgrade import upgrade
 from recsys.catalog import Item
 from recsys.errors import ConfigError, StoreUnavailable
 from recsys.events import Event, ServedList, millis, moment
@@ -131,7 +132,7 @@ class Record:
         Raises
         ------
         ConfigError
-            It was written by another version of the schema.
+            It was written by a version of the schema that this program does not know.
         StoreUnavailable
             It cannot be opened, or is no record.
         """
@@ -151,18 +152,13 @@ class Record:
     def _prepare(self) -> None:
         with self._writing() as connection:
             tables.metadata.create_all(connection)
-            known = counter(connection, "schema")
-            if known is None:
+            if counter(connection, "schema") is None:
                 names = ("seq", "user", "item_version", "audit", "fence")
                 start = {"schema": tables.SCHEMA_VERSION} | dict.fromkeys(names, 0)
                 connection.execute(
                     insert(tables.state), [{"name": n, "value": v} for n, v in start.items()]
                 )
-            elif known != tables.SCHEMA_VERSION:
-                raise ConfigError(
-                    f"the record has another schema, got version {known}; "
-                    f"this program reads {tables.SCHEMA_VERSION}"
-                )
+            upgrade(connection)
 
     @property
     def is_file(self) -> bool:

@@ -9,6 +9,9 @@ from data.record_statements import BETWEEN, Found
 from data.record_store import Store
 from recsys.errors import StoreUnavailable
 
+# Each is looked for alone; a file of which so much is gone needs a copy and no patience.
+MAX_DAMAGED = 100_000
+
 
 def rows_between(
     store: Store, after_seq: int, upto_seq: int, batch: int, damaged: set[int]
@@ -23,9 +26,15 @@ def rows_between(
     Raises
     ------
     StoreUnavailable
-        Something else than damage is in the way.
+        Something else than damage is in the way, or there is too much of it to look past.
     """
+    before = len(damaged)
     while after_seq < upto_seq:
+        if len(damaged) - before > MAX_DAMAGED:
+            raise StoreUnavailable(
+                f"the record is damaged, got {MAX_DAMAGED} events that cannot be read; "
+                "put a copy back"
+            )
         rows, after_seq = _next_rows(store, after_seq, upto_seq, batch, damaged)
         if rows:
             yield rows

@@ -31,6 +31,8 @@ CONNECT_S = 2
 READ_S = 2.0
 # Any number, as long as nobody else in the same database takes it for a lock.
 WRITE_LOCK = 0x64617065692D7772
+# The driver tells what is wrong with a file in the file's own words, which may be no text any more.
+_UNREADABLE = "the record's file is damaged where it says what is in it; allowed: a copy put back"
 
 
 class Store:
@@ -45,7 +47,7 @@ class Store:
     def __init__(self, url: URL, *, busy_s: float) -> None:
         self.url = url
         self.failure: str | None = None
-        engines = _sqlite_engines if self.is_file else _postgresql_engines
+        engines = sqlite_engines if self.is_file else _postgresql_engines
         self._writes, self._reads = engines(url, busy_s)
 
     @property
@@ -78,6 +80,8 @@ class Store:
         except (DBAPIError, PoolTimeout) as cause:
             self.failure = _disk_failure(cause)
             raise StoreUnavailable(f"the record cannot be written now: {_why(cause)}") from cause
+        except UnicodeDecodeError as cause:
+            raise StoreUnavailable(_UNREADABLE) from cause
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -93,6 +97,8 @@ class Store:
                 yield connection
         except (DBAPIError, PoolTimeout) as cause:
             raise StoreUnavailable(f"the record cannot be read now: {_why(cause)}") from cause
+        except UnicodeDecodeError as cause:
+            raise StoreUnavailable(_UNREADABLE) from cause
 
     def copy(self, path: Path) -> None:
         """Copy the database file as it is at one moment; writers go on meanwhile."""
@@ -138,10 +144,21 @@ def parsed_url(text: str) -> URL:
             f"the record's url names another driver, got {url.drivername!r}; "
             "allowed: postgresql+psycopg, sqlite"
         )
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as cause:
+        raise ConfigError(
+            "a record on a server needs more; run: pip install dapei[postgres]"
+        ) from cause
     return url
 
 
-def _sqlite_engines(url: URL, busy_s: float) -> tuple[Engine, Engine]:
+def sqlite_engines(url: URL, busy_s: float) -> tuple[Engine, Engine]:
+    """How to write to a file, and how to read it.
+
+    One connection whose every transaction holds the lock from its beginning, and some that see the
+    last commit whatever is being written meanwhile.
+    """
     # The driver must not begin transactions by itself: it would begin them without the lock.
     connect = {"isolation_level": None, "check_same_thread": False, "timeout": busy_s}
     writes = _engine(url, connect, pool_size=1)

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, IntEnum, StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from recsys.errors import InvalidEvent, InvalidInput
@@ -77,16 +78,22 @@ NUMBER_BOUNDS: dict[str, Bound] = {
     "amount_minor": Bound(0, 1_000_000_000_000),
     "position": Bound(0, 100_000),
 }
+NEEDED = frozenset({"event_id", "user_id", "item_id"})
 WHOLE_NUMBERS = frozenset({"quantity", "amount_minor", "position"})
 PROPS_BYTES = 1_024
 EARLIEST_AT = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_AT = datetime(2100, 1, 1, tzinfo=UTC)
+_texts_of = attrgetter(*TEXT_LIMITS)
+_numbers_of = attrgetter(*NUMBER_BOUNDS)
 
 
 def check_text(
     name: str, value: object, *, limit: int, error: type[InvalidInput] = InvalidEvent
 ) -> None:
     """Refuse a text that is empty, too long, or holds what stores and logs cannot carry."""
+    # Nearly every text is fine, and every event has several: one look for all that may be wrong.
+    if type(value) is str and 0 < len(value) <= limit and value.isprintable():
+        return
     if not isinstance(value, str) or not value:
         raise error(f"{name} is missing or no text, got {value!r:.80}; allowed: a text")
     if len(value) > limit:
@@ -158,12 +165,10 @@ class Event:
 
     def __post_init__(self) -> None:
         """Check every field once, so that the inside can trust it."""
-        for name, limit in TEXT_LIMITS.items():
-            value = getattr(self, name)
-            if value is not None or name in ("event_id", "user_id", "item_id"):
-                check_text(name, value, limit=limit)
-        for name in NUMBER_BOUNDS:
-            value = getattr(self, name)
+        for name, value in zip(TEXT_LIMITS, _texts_of(self), strict=True):
+            if value is not None or name in NEEDED:
+                check_text(name, value, limit=TEXT_LIMITS[name])
+        for name, value in zip(NUMBER_BOUNDS, _numbers_of(self), strict=True):
             if value is not None:
                 _check_number(name, value)
         check_at(self.at)

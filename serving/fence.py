@@ -60,11 +60,16 @@ class Fence:
         self._raising = asyncio.Lock()
         self.number = -1
 
+    def is_fresh(self) -> bool:
+        """Whether the number was looked at lately: it is then the one that copies are found under.
+
+        Whoever sees it rise trusts no copy for much longer than this one's look may be old.
+        """
+        return self._clock() - self._looked_at < self._pace.stale_s
+
     def may_trust(self) -> bool:
         """Whether a copy that is there, under the number, is as new as the record."""
-        now = self._clock()
-        has_looked = now - self._looked_at < self._pace.stale_s
-        return has_looked and now - self._still_since >= self._pace.quiet_s
+        return self.is_fresh() and self._clock() - self._still_since >= self._pace.quiet_s
 
     async def watch(self) -> None:
         """Look at the number for ever."""

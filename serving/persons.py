@@ -116,7 +116,10 @@ class Persons:
         if isinstance(self.hot, NoHot):
             return
         everybody = await asyncio.to_thread(self._record.aliases.same_people, user_ids)
-        if not await self.hot.forget(everybody, self._under):
+        if not self._fence.is_fresh():
+            await self._fence.look()
+        # Under a number of long ago others' copies would not be found.
+        if not self._fence.is_fresh() or not await self.hot.forget(everybody, self._under):
             await self._fence.raise_()
 
     async def watch(self) -> None:

@@ -25,6 +25,14 @@ class HotSettings(BaseModel):
 
     url: str | None = None
 
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            # Not the url itself: there may be a password in it.
+            raise ValueError("no address of a Redis server; allowed: redis://host:port/0")
+        return url
+
 
 class Settings(BaseModel):
     """How one service behaves.

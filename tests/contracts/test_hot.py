@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from serving.hot import Hot, NoHot, RedisHot
+from serving.hot import Hot, NoHot
+from serving.hot_redis import RedisHot
 
 MARKED = b'{"upto_seq": 7}\n\x00\n\xff'
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from data.record import Outcome, Record
+from data.record_rows import event_row
 from data.record_store import file_url
 from recsys.errors import ConfigError, StoreUnavailable
 from tests.data.samples import event, put
@@ -123,3 +124,34 @@ def test_a_copy_that_fails_leaves_nothing(record, tmp_path):
     with pytest.raises(StoreUnavailable, match="cannot be copied now"):
         record.backup(tmp_path / "nowhere" / "copy.db")
     assert not (tmp_path / "nowhere").exists()
+
+
+FIRST_SCHEMA = """
+CREATE TABLE state (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE users (user_idx INTEGER NOT NULL PRIMARY KEY, user_id TEXT NOT NULL UNIQUE);
+CREATE TABLE events (seq INTEGER NOT NULL PRIMARY KEY, event_key BIGINT NOT NULL,
+    user_idx BIGINT NOT NULL, type SMALLINT NOT NULL, at_ms BIGINT, received_ms BIGINT NOT NULL,
+    event_id TEXT NOT NULL, item_id TEXT NOT NULL, more BLOB, body_hash BLOB NOT NULL);
+CREATE UNIQUE INDEX events_by_key ON events (event_key);
+CREATE INDEX events_by_user ON events (user_idx);
+CREATE TABLE served (served_idx INTEGER NOT NULL PRIMARY KEY, list_key BIGINT NOT NULL UNIQUE,
+    user_id TEXT, at_ms BIGINT NOT NULL, body BLOB NOT NULL);
+INSERT INTO state VALUES ('schema', 1), ('seq', 1), ('user', 1), ('item_version', 0);
+INSERT INTO users VALUES (1, 'user-5001');
+"""
+
+
+def test_a_record_of_the_first_schema_is_brought_to_this_one(tmp_path):
+    row = event_row(event(1))
+    with sqlite3.connect(tmp_path / "record.db") as old:
+        old.executescript(FIRST_SCHEMA)
+        said = (row.event_key, 1, row.type, row.at_ms, 5, row.event_id, row.item_id, row.more)
+        old.execute(f"INSERT INTO events VALUES (1{', ?' * 9})", (*said, row.body_hash))
+    old.close()
+    for _ in range(2):
+        record = Record.open(tmp_path / "record.db")
+        record.aliases.join("guest-7001", "user-5001", at=event(1).at)
+        put(record, event(1), event(2, user_id="guest-7001"))
+        read = record.events_of("user-5001", after_seq=0, limit=9)
+        assert [one.event_id for one in read] == ["event-1", "event-2"]
+        record.close()

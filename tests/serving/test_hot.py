@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from recsys.errors import ConfigError
-from serving.hot import COPY_S, COPY_SPREAD, NoHot, RedisHot, _opened, hot_of
+from serving.hot import NoHot, hot_of
+from serving.hot_redis import COPY_S, COPY_SPREAD, RedisHot, _opened
 from tests.servers import Redis, free_port
 
 

@@ -37,3 +37,25 @@ def test_a_wrong_setting_is_refused_by_name(said, why):
     with pytest.raises(ConfigError, match=r"\[serve\] of dapei.toml") as caught:
         Settings.of({"serve": said})
     assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h:6379/0", "rediss://:word@h/1", "unix:///run/redis.sock"]
+)
+def test_the_address_of_redis_is_taken(url):
+    assert Settings.of({"hot": {"url": url}}).hot.url == url
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"url": "http://:word@h"}, "no address of a Redis server; allowed: redis://host:port/0"),
+        ({"adress": "redis://h"}, "adress: Extra inputs are not permitted"),
+        ({"url": 5}, "url: Input should be a valid string"),
+    ],
+)
+def test_a_wrong_address_of_redis_is_refused_without_telling_its_password(said, why):
+    with pytest.raises(ConfigError, match=r"\[hot\] of dapei.toml") as caught:
+        Settings.of({"hot": said})
+    assert why in str(caught.value)
+    assert "word" not in str(caught.value)
