@@ -21,7 +21,7 @@ from data.record import Record
 from data.runs import NO_DAY, Runs
 from recsys.catalog import Item
 from recsys.errors import StoreUnavailable
-from recsys.files import fsync_folder, locked, write_atomic
+from recsys.files import fsync_folder, locked, make_folder, write_atomic
 
 MANIFEST, ITEMS, EVENTS, WORK = "manifest.json", "items.parquet", "events", "work"
 # Histories are built by ranges of persons; the smaller the groups, the less is read twice.
@@ -127,7 +127,7 @@ class Draft:
     def _write(self, day: int, events: pl.DataFrame) -> Part:
         iso = None if day == NO_DAY else (date(1970, 1, 1) + timedelta(days=day)).isoformat()
         folder = self.lake.folder / EVENTS / (iso or "undated")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / f"{self.manifest.version + 1:08}-{len(self.parts):05}.parquet"
         events.write_parquet(
             path, compression="zstd", compression_level=1, row_group_size=ROWS_A_GROUP
@@ -194,7 +194,7 @@ class Lake:
     @contextmanager
     def writing(self) -> Iterator[Draft]:
         """Hold the lake alone, waiting for it, and add; what is not committed is dropped."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with locked(self.folder):
             manifest, work = self.manifest(), self.folder / WORK
             self._clear(manifest)
@@ -229,7 +229,7 @@ class Lake:
         """Bring the snapshot of the record's items up to date; returns its version."""
         version = record.item_version()
         if self.item_version() != version:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             beside = self.folder / f".{ITEMS}.{os.getpid()}"
             table = items_table(record.items())
             table.write_parquet(beside, compression="zstd", metadata={_VERSION_KEY: str(version)})

@@ -36,7 +36,7 @@ from data.record_statements import (
 from recsys.catalog import Item
 from recsys.errors import ConfigError, StoreUnavailable
 from recsys.events import Event, ServedList, millis, moment
-from recsys.files import locked
+from recsys.files import locked, make_folder
 
 __all__ = ["Batch", "Outcome", "Quarantined", "Record"]
 
@@ -95,7 +95,7 @@ class Record:
         StoreUnavailable
             It cannot be opened, or is no record.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         record = cls(tables.writing_engine(path, busy_s), tables.reading_engine(path, busy_s))
         try:
             # SQLite does not wait for another process that is just making the same file.

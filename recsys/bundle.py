@@ -25,7 +25,7 @@ from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
-from recsys.files import fsync_folder, fsync_tree, locked
+from recsys.files import fsync_folder, fsync_tree, locked, make_folder
 from recsys.interactions import Taste, Weighting
 from recsys.models.base import Model, learned_names, parameters
 from recsys.models.table import MODELS
@@ -164,7 +164,7 @@ def write(bundle: Bundle, folder: Path, key: SigningKey, *, table: ModelTable = 
     final = folder / check_name(bundle.bundle_id, "bundle_id")
     if final.exists():
         raise BundleError(f"bundle {bundle.bundle_id} is there already; allowed: a new bundle_id")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     beside = folder / f".{bundle.bundle_id}.unfinished"
     with locked(folder):
         clear_unfinished(folder)
