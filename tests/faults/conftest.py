@@ -1,0 +1,28 @@
+"""A furnished shop, made once and copied for every test that breaks it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data.home import Home
+from serving.bench_faults_shop import furnish
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory) -> Path:
+    return furnish(tmp_path_factory.mktemp("furnished") / "home").root
+
+
+@pytest.fixture
+def home(furnished, tmp_path) -> Home:
+    """A shop with two bundles, the first in use, and people with histories."""
+    shutil.copytree(furnished, tmp_path / "home", copy_function=shutil.copy)
+    return Home(tmp_path / "home")
+
+
+def needs(tool: str) -> pytest.MarkDecorator:
+    """Skips a test, aloud, where a program is missing."""
+    return pytest.mark.skipif(
+        shutil.which(tool) is None, reason=f"NOT TESTED: {tool} is not installed"
+    )
