@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -102,12 +102,14 @@ def under_load(
     async def all_of_it() -> None:
         sending = [asyncio.create_task(load.run()) for load in loads]
         await asyncio.sleep(SETTLE_S)
-        # A thread of its own, so that the load goes on while something is waited for.
-        await asyncio.to_thread(breaking)
-        await asyncio.sleep(SETTLE_S)
-        for load in loads:
-            load.is_over = True
-        await asyncio.gather(*sending)
+        try:
+            # A thread of its own, so that the load goes on while something is waited for.
+            await asyncio.to_thread(breaking)
+            await asyncio.sleep(SETTLE_S)
+        finally:
+            for load in loads:
+                load.is_over = True
+            await asyncio.gather(*sending)
 
     asyncio.run(all_of_it())
     return Broken(lists=loads[0].outcome, events=loads[1].outcome)
@@ -130,7 +132,7 @@ def rolling_restart(
     times: int = 10,
     number: signal.Signals = signal.SIGHUP,
     press: Press | None = None,
-    program: tuple[str, ...] = PROGRAM,
+    program: Sequence[str] = PROGRAM,
 ) -> Broken:
     """R35: all workers are replaced again and again under load.
 
@@ -197,10 +199,16 @@ def is_of_one_bundle(status: int, body: bytes) -> bool:
     return all(item["title"].startswith(NEWER) is is_newer for item in said["items"])
 
 
-def swapped_bundles(home: Home, *, times: int = 20, press: Press | None = None) -> Broken:
+def swapped_bundles(
+    home: Home,
+    *,
+    times: int = 20,
+    press: Press | None = None,
+    program: Sequence[str] = PROGRAM,
+) -> Broken:
     """R32: bundles are published by turns under load; an answer must be of one of them alone."""
     key, swap_ms = SigningKey.load_or_make(home.keys), []
-    with serving(home.root) as served:
+    with serving(home.root, program=program) as served:
         before_mb = served.rss_mb()
 
         def breaking() -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 
 from data.home import Home
 from serving.bench_faults import Broken, Press, lost_of, some_list, under_load
 from serving.bench_faults_load import Load, Outcome, events
-from serving.bench_faults_shop import Serving, serving
+from serving.bench_faults_shop import PROGRAM, Serving, serving
 
 FLOOD_CONNECTIONS = 32
 FLOOD_BATCH = 100
@@ -46,7 +48,9 @@ async def _flooded(served: Serving, seconds: float, lists_per_second: float) -> 
     return Broken(lists=asking.outcome, events=flood.outcome)
 
 
-def slow_clients(home: Home, *, n: int = 500, seconds: float = 12.0) -> Broken:
+def slow_clients(
+    home: Home, *, n: int = 500, seconds: float = 12.0, program: Sequence[str] = PROGRAM
+) -> Broken:
     """R37: many connections that send one byte a second, and other people's lists meanwhile."""
     cut_s: list[float] = []
 
@@ -63,13 +67,15 @@ def slow_clients(home: Home, *, n: int = 500, seconds: float = 12.0) -> Broken:
             cut_s.append(time.monotonic() - started_at)
         hearing.cancel()
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     async def crowd(port: int) -> Outcome:
         asking = Load(port=port, of=some_list(), per_second=100)
         await asyncio.gather(asking.run(seconds), *(crawl(port) for _ in range(n)))
         return asking.outcome
 
-    with serving(home.root) as served:
+    with serving(home.root, program=program) as served:
         broken = Broken(lists=asyncio.run(crowd(served.port)))
     broken.more["cut"] = len(cut_s)
     broken.more["last_cut_s"] = round(max(cut_s, default=float("inf")), 1)

@@ -2,14 +2,14 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from data.home import Home
 from recsys.errors import RecsysError
 from serving.bench_faults import Broken, Press, lost_of, under_load
-from serving.bench_faults_shop import Serving, serving, until
+from serving.bench_faults_shop import PROGRAM, Serving, serving, until
 
 BROKEN_S = 3.0
 SYNCS, WRITES = "fdatasync,fsync", "write,pwrite64"
@@ -41,15 +41,15 @@ def failing(served: Serving, calls: str, error: str) -> Iterator[None]:
         strace.stderr and strace.stderr.close()
 
 
-def failed_fsync(home: Home, *, heals: bool = True) -> Broken:
+def failed_fsync(home: Home, *, program: Sequence[str] = PROGRAM) -> Broken:
     """R03: fsync fails for a while. From then on no event may be acknowledged until a restart.
 
-    Parameters
-    ----------
-    heals
-        Whether the disk is well again before the end; it must not matter.
+    Raises
+    ------
+    RecsysError
+        One was.
     """
-    with serving(home.root) as served:
+    with serving(home.root, program=program) as served:
         refused_s: list[float] = []
 
         def breaking() -> None:
@@ -58,8 +58,7 @@ def failed_fsync(home: Home, *, heals: bool = True) -> Broken:
                 until(lambda: served.post_events("first")[0] == 503, 10)
                 refused_s.append(time.monotonic() - first_at)
                 _refused_for(served, "while", BROKEN_S)
-            if heals:
-                _refused_for(served, "after", 1.0)
+            _refused_for(served, "after", 1.0)
 
         broken = under_load(served, breaking, press=Press())
     broken.more["refused_after_ms"] = round(1_000 * refused_s[0], 1)
@@ -77,12 +76,12 @@ def _refused_for(served: Serving, mark: str, seconds: float) -> None:
         time.sleep(0.02)
 
 
-def full_disk(home: Home) -> Broken:
+def full_disk(home: Home, *, program: Sequence[str] = PROGRAM) -> Broken:
     """R04: the disk fills up under load and has room again."""
     filler = home.root / "filler"
     statuses: list[tuple[int, str]] = []
     resumed: list[float] = []
-    with serving(home.root) as served:
+    with serving(home.root, program=program) as served:
 
         def breaking() -> None:
             fill(filler)
@@ -118,3 +117,17 @@ def fill(path: Path) -> None:
                     file.write(bytes(size))
             except OSError:
                 continue
+
+
+def failed_writes(home: Home) -> Broken:
+    """R04 once more: writing says that there is no space, whatever the disk has."""
+    with serving(home.root) as served:
+
+        def breaking() -> None:
+            with failing(served, WRITES, "ENOSPC"):
+                until(lambda: served.post_events(f"probe-{time.monotonic()}")[0] != 202, 20)
+                time.sleep(1)
+
+        broken = under_load(served, breaking, press=Press())
+    broken.lost = lost_of(home, broken.events)
+    return broken

@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -121,20 +122,19 @@ class Load:
                 streams, is_answered = await self._try(asked, streams)
                 if is_answered:
                     break
-        if streams is not None:
-            streams[1].close()
+        await _leave(streams)
 
     async def _try(self, asked: Asked, streams: Streams | None) -> tuple[Streams | None, bool]:
         """Ask once; the connection if it stays, and whether there was an answer."""
         if streams is not None and streams[0].at_eof():
-            streams[1].close()
+            await _leave(streams)
             streams = None
         streams = streams or await self._connected()
         if streams is None:
             return None, False
         head = await self._ask(asked, *streams)
         if head is None or CLOSES.search(head):
-            streams[1].close()
+            await _leave(streams)
             streams = None
         return streams, head is not None
 
@@ -165,6 +165,13 @@ class Load:
         elif len(outcome.bad_answers) < 5:
             outcome.bad_answers.append(b"%d %b" % (status, body[:200]))
         return head
+
+
+async def _leave(streams: Streams | None) -> None:
+    if streams is not None:
+        streams[1].close()
+        with suppress(OSError):
+            await streams[1].wait_closed()
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:

@@ -47,8 +47,7 @@ def recorded(command: Sequence[str], log: Path, *, cwd: Path) -> list[Call]:
     done = subprocess.run(
         [*strace, "-e", "signal=none", "-o", str(log), *command],
         cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=300,
     )

@@ -19,10 +19,3 @@ def home(furnished, tmp_path) -> Home:
     """A shop with two bundles, the first in use, and people with histories."""
     shutil.copytree(furnished, tmp_path / "home", copy_function=shutil.copy)
     return Home(tmp_path / "home")
-
-
-def needs(tool: str) -> pytest.MarkDecorator:
-    """Skips a test, aloud, where a program is missing."""
-    return pytest.mark.skipif(
-        shutil.which(tool) is None, reason=f"NOT TESTED: {tool} is not installed"
-    )

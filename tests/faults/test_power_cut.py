@@ -1,4 +1,4 @@
-"""TRUST R02: whatever moment the power is cut, what was acknowledged is there and everything opens."""
+"""TRUST R02: whenever the power is cut, what was acknowledged is there and everything opens."""
 
 import os
 import shutil
