@@ -27,8 +27,13 @@ class Home:
 
     @property
     def record_path(self) -> Path:
-        """The durable truth."""
+        """The durable truth, unless dapei.toml says that a server keeps it."""
         return self.root / "record.db"
+
+    @property
+    def has_record(self) -> bool:
+        """Whether there is a record already, as far as the home can tell."""
+        return self.record_path.exists() or "record" in self.config()
 
     @property
     def lake(self) -> Path:

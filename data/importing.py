@@ -102,7 +102,7 @@ def run_import(
     if not files:
         raise ConfigError("there is nothing to import; name one file or more")
     home.root.mkdir(parents=True, exist_ok=True)
-    record, say = Record.open(home.record_path), progress or _silent
+    record, say = Record.of(home), progress or _silent
     try:
         with Lake(home.lake).writing() as draft:
             job = _Import(mapping, home, record, draft, say, now)

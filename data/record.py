@@ -1,18 +1,20 @@
-"""The durable truth: events, items and served lists. Nobody else knows the SQL."""
+"""The durable truth: events, items and served lists. Only the `record_*` files know the SQL."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, delete, insert, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import URL, delete, insert, select
 
 from data import record_tables as tables
+from data.home import Home
+from data.record_aliases import Aliases
+from data.record_audit import Audit
+from data.record_reading import rows_between
 from data.record_rows import (
     EventRow,
     ServedRow,
@@ -25,20 +27,22 @@ from data.record_rows import (
     signed_key,
 )
 from data.record_statements import (
-    BETWEEN,
     Outcome,
+    bodies_of,
+    counted,
     counter,
     insert_events,
     insert_served,
-    newest_of_user,
+    newest_of_person,
     write_items,
 )
+from data.record_store import Store, file_url, parsed_url
 from recsys.catalog import Item
 from recsys.errors import ConfigError, StoreUnavailable
 from recsys.events import Event, ServedList, millis, moment
 from recsys.files import locked, make_folder
 
-__all__ = ["Batch", "Outcome", "Quarantined", "Record"]
+__all__ = ["Batch", "News", "Outcome", "Quarantined", "Record"]
 
 # Short transactions, so that an import of the catalogue does not keep events waiting.
 ITEMS_A_TRANSACTION = 2_000
@@ -61,8 +65,25 @@ class Quarantined(NamedTuple):
     detail: str
 
 
+class News(NamedTuple):
+    """What the record has of a person after a number.
+
+    Attributes
+    ----------
+    upto_seq
+        The number from which on there are none yet of this person.
+    joins
+        How many ids were joined to this person so far. When it grows, what was read before lacks
+        what the new id did before.
+    """
+
+    events: list[Event]
+    upto_seq: int
+    joins: int
+
+
 class Record:
-    """One shop's record; several processes may hold the same file.
+    """One shop's record; several processes, and with a server several machines, may hold it.
 
     Every method that writes is one durable transaction: it returns after the disk has it, or raises
     and nothing of it is there. Threads may share a record.
@@ -71,17 +92,36 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
+    aliases, audit
+        Which ids belong to one person; who did what.
     """
 
-    def __init__(self, writing: Engine, reading: Engine) -> None:
-        self._writing_engine = writing
-        self._reading_engine = reading
-        self._disk_failure: str | None = None
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reading = store.reading
+        self._writing = store.writing
+        self.aliases = Aliases(store)
+        self.audit = Audit(store)
         self.damaged: set[int] = set()
 
     @classmethod
+    def of(cls, home: Home) -> Self:
+        """The record of a home: where `url` of `[record]` in dapei.toml says, or in its file."""
+        said = home.config().get("record", {})
+        if not isinstance(said, dict) or set(said) - {"url"}:
+            raise ConfigError("[record] of dapei.toml has unknown keys; allowed: url")
+        if "url" not in said:
+            return cls.open(home.record_path)
+        return cls.at(parsed_url(str(said["url"])))
+
+    @classmethod
     def open(cls, path: Path, *, busy_s: float = 10.0) -> Self:
-        """The record in a file, made if there is none.
+        """The record in a file, made if there is none; the rest as for `at`."""
+        return cls.at(file_url(path), busy_s=busy_s)
+
+    @classmethod
+    def at(cls, url: URL, *, busy_s: float = 10.0) -> Self:
+        """The record at an address, made if there is none.
 
         Parameters
         ----------
@@ -91,15 +131,17 @@ class Record:
         Raises
         ------
         ConfigError
-            The file was written by another version of the schema.
+            It was written by another version of the schema.
         StoreUnavailable
             It cannot be opened, or is no record.
         """
-        make_folder(path.parent)
-        record = cls(tables.writing_engine(path, busy_s), tables.reading_engine(path, busy_s))
+        folder = Path(url.database or "").parent
+        record = cls(Store(url, busy_s=busy_s))
+        if record.is_file:
+            make_folder(folder)
         try:
             # SQLite does not wait for another process that is just making the same file.
-            with locked(path.parent):
+            with locked(folder) if record.is_file else nullcontext():
                 record._prepare()
         except (ConfigError, StoreUnavailable):
             record.close()
@@ -111,7 +153,8 @@ class Record:
             tables.metadata.create_all(connection)
             known = counter(connection, "schema")
             if known is None:
-                start = {"schema": tables.SCHEMA_VERSION, "seq": 0, "user": 0, "item_version": 0}
+                names = ("seq", "user", "item_version", "audit", "fence")
+                start = {"schema": tables.SCHEMA_VERSION} | dict.fromkeys(names, 0)
                 connection.execute(
                     insert(tables.state), [{"name": n, "value": v} for n, v in start.items()]
                 )
@@ -121,10 +164,14 @@ class Record:
                     f"this program reads {tables.SCHEMA_VERSION}"
                 )
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine, so that reading it never waits for a network."""
+        return self._store.is_file
+
     def close(self) -> None:
-        """Let go of the file; what was acknowledged is on disk already."""
-        self._writing_engine.dispose()
-        self._reading_engine.dispose()
+        """Let go of it; what was acknowledged is on disk already."""
+        self._store.close()
 
     def append(self, events: Sequence[Event], *, received_at: datetime) -> list[Outcome]:
         """Store events in one durable transaction; one outcome an event, in order."""
@@ -148,14 +195,16 @@ class Record:
         """
         return self.since(user_id, after_seq=after_seq, limit=limit)[0]
 
-    def since(self, user_id: str, *, after_seq: int, limit: int) -> tuple[list[Event], int]:
-        """The same events, and the number from which on there are none yet of this person."""
+    def since(self, user_id: str, *, after_seq: int, limit: int) -> News:
+        """The same events, and how far they go; those of every id of the person."""
         with self._reading() as connection:
-            found = newest_of_user(connection, user_id, after_seq=after_seq, limit=limit)
-        rows = sorted(((row[0], EventRow._make(row[1:])) for row in found), key=_by_time)
-        events = (self._checked(seq, row) for seq, row in rows)
-        upto_seq = found[0][0] if found else after_seq
-        return [event for event in events if event is not None], upto_seq
+            found = newest_of_person(connection, user_id, after_seq=after_seq, limit=limit)
+        if not found:
+            return News([], after_seq, 0)
+        numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]
+        events = (self._checked(seq, row) for seq, row in sorted(numbered, key=_by_time))
+        upto_seq = numbered[0][0] if numbered else after_seq
+        return News([event for event in events if event is not None], upto_seq, found[0][0])
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 if there is none."""
@@ -165,18 +214,17 @@ class Record:
     def events_between(
         self, after_seq: int, upto_seq: int, *, batch: int = 100_000
     ) -> Iterator[list[tuple[int, Event, int]]]:
-        """Events with their number and when they came (ms), in order of numbers, in batches."""
-        while after_seq < upto_seq:
-            asked = {"after_seq": after_seq, "upto_seq": upto_seq, "k": batch}
-            with self._reading() as connection:
-                rows = connection.execute(BETWEEN, asked).all()
-            if not rows:
-                return
-            after_seq = rows[-1][0]
+        """Events with their number and when they came (ms), in order of numbers, in batches.
+
+        Rows that the disk damaged are left out and told in `damaged`.
+        """
+        for rows in rows_between(self._store, after_seq, upto_seq, batch, self.damaged):
             read = (
                 (row[0], self._checked(row[0], EventRow._make(row[2:])), row[1]) for row in rows
             )
-            yield [(seq, event, came) for seq, event, came in read if event is not None]
+            whole = [(seq, event, came) for seq, event, came in read if event is not None]
+            if whole:
+                yield whole
 
     def _checked(self, seq: int, row: EventRow) -> Event | None:
         event = event_of(row)
@@ -204,6 +252,27 @@ class Record:
     def items(self) -> Iterator[Item]:
         """All items, those that changed last come last."""
         return iter(self.changed_items(0))
+
+    def switch_items(self, item_ids: Sequence[str], *, available: bool, at: datetime) -> list[str]:
+        """Take items off sale or back on; the ids that no item has, the others are switched."""
+        unknown: list[str] = []
+        for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
+            chunk = item_ids[start : start + ITEMS_A_TRANSACTION]
+            with self._writing() as connection:
+                known = bodies_of(connection, chunk)
+                switched = {
+                    item_id: item_body(replace(item_of(item_id, body), available=available))
+                    for item_id, body in known.items()
+                }
+                write_items(connection, switched, changed_ms=millis(at), replace=True)
+            unknown += [item_id for item_id in chunk if item_id not in known]
+        return unknown
+
+    def items_of(self, item_ids: Sequence[str]) -> dict[str, Item]:
+        """Those of the items that are known."""
+        with self._reading() as connection:
+            bodies = bodies_of(connection, item_ids)
+        return {item_id: item_of(item_id, body) for item_id, body in bodies.items()}
 
     def item_version(self) -> int:
         """A number that grows whenever an item changed."""
@@ -240,6 +309,18 @@ class Record:
         with self._reading() as connection:
             return [served_of(body) for body in connection.execute(newest).scalars()]
 
+    def served_to(self, user_id: str, limit: int) -> list[ServedList]:
+        """The lists an id was given last, newest first; what a worker just answered comes later."""
+        table = tables.served
+        newest = (
+            select(table.c.body)
+            .where(table.c.user_id == user_id)
+            .order_by(table.c.served_idx.desc())
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return [served_of(body) for body in connection.execute(newest).scalars()]
+
     def quarantine(
         self, rows: Sequence[tuple[bytes, str, str]], *, at: datetime, keep: int = QUARANTINE_ROWS
     ) -> None:
@@ -268,32 +349,37 @@ class Record:
         with self._reading() as connection:
             return [Quarantined(moment(at), *rest) for at, *rest in connection.execute(newest)]
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        if self._disk_failure is not None:
-            raise StoreUnavailable(
-                f"the record stopped writing after a disk failure, got {self._disk_failure!r}; "
-                "mend the disk and start again"
-            )
-        try:
-            with self._writing_engine.begin() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeout) as cause:
-            self._disk_failure = _disk_failure(cause)
-            raise StoreUnavailable(f"the record cannot be written now: {_why(cause)}") from cause
+    def fence(self) -> int:
+        """A number that grows when copies of histories elsewhere may be older than they say."""
+        with self._reading() as connection:
+            return counter(connection, "fence") or 0
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._reading_engine.connect() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeout) as cause:
-            raise StoreUnavailable(f"the record cannot be read now: {_why(cause)}") from cause
+    def raise_fence(self) -> int:
+        """Tell every reader, durably, not to trust copies of before; the new number."""
+        with self._writing() as connection:
+            return counted(connection, "fence")
+
+    def backup(self, path: Path) -> None:
+        """Copy a record in a file to another file while it is written to; whole or not at all.
+
+        Raises
+        ------
+        ConfigError
+            The record is on a server, which has its own way to be copied, or the file is there.
+        StoreUnavailable
+            It cannot be read, or the copy not written.
+        """
+        if not self.is_file:
+            raise ConfigError("the record is kept by a server; allowed: pg_dump or pg_basebackup")
+        if path.exists():
+            raise ConfigError(f"there is a file already, got {path}; allowed: a new name")
+        self._store.copy(path)
 
 
 def _storable(text: str) -> str:
-    # A reason quotes what was refused, and that may be half a surrogate pair.
-    return text.encode(errors="backslashreplace").decode()
+    # A reason quotes what was refused: that may be half a surrogate pair, or hold the character
+    # that no text of PostgreSQL can.
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:
@@ -301,15 +387,3 @@ def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:
     if row.at_ms is None:
         return False, seq, 0, 0
     return True, row.at_ms, row.type, row.event_key
-
-
-def _why(cause: Exception) -> str:
-    return str(cause.orig if isinstance(cause, DBAPIError) else cause)
-
-
-def _disk_failure(cause: Exception) -> str | None:
-    # After a failed fsync the kernel may call the lost pages clean, and the next fsync succeeds
-    # without them. So a failed disk is final for this process: nothing is tried again and acked.
-    orig = cause.orig if isinstance(cause, DBAPIError) else None
-    code = getattr(orig, "sqlite_errorcode", 0)
-    return str(orig) if code & 0xFF == sqlite3.SQLITE_IOERR else None

@@ -2,15 +2,35 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 from data import record_tables as tables
 from data.record_rows import EventRow, ServedRow
+
+Found = Sequence[Row[*tuple[Any, ...]]]
+
+UPSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Outcome(StrEnum):
@@ -19,6 +39,32 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
+
+
+class Prepared:
+    """A statement as the driver's own text, with values by place.
+
+    That is twice as fast as by name through the compiler.
+    """
+
+    def __init__(self, statement: ClauseElement, dialect: str) -> None:
+        by_place: Dialect = sqlite.dialect()
+        if dialect == "postgresql":
+            by_place = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        compiled: Any = statement.compile(dialect=by_place)
+        self.text = str(compiled)
+        self._order: list[str] = compiled.positiontup
+        self._given: dict[str, Any] = compiled.params
+
+    def rows(self, connection: Connection, **asked: Any) -> Found:
+        """What the statement finds for these values."""
+        asked = self._given | asked
+        values = tuple(asked[name] for name in self._order)
+        return connection.exec_driver_sql(self.text, values).all()
+
+    def write(self, connection: Connection, values: Sequence[tuple[Any, ...]]) -> None:
+        """Run it once for each tuple, in the order of its places."""
+        connection.exec_driver_sql(self.text, list(values))
 
 
 _EVENT_COLUMNS = (
@@ -31,39 +77,78 @@ _EVENT_COLUMNS = (
     tables.events.c.more,
     tables.events.c.body_hash,
 )
-_WITH_USER = tables.events.join(tables.users, tables.users.c.user_idx == tables.events.c.user_idx)
-_NEWEST_OF_USER = (
-    select(tables.events.c.seq, *_EVENT_COLUMNS)
-    .select_from(_WITH_USER)
-    .where(tables.users.c.user_id == bindparam("user_id"))
-    .where(tables.events.c.seq > bindparam("after_seq"))
+_me = tables.users.alias("me")
+# A person without events after the number is one row of nothing: it still tells of the joins.
+_NEWEST_OF_PERSON = (
+    select(_me.c.joins, tables.events.c.seq, *_EVENT_COLUMNS)
+    .select_from(
+        _me.outerjoin(
+            tables.events,
+            (tables.events.c.person_idx == _me.c.person_idx)
+            & (tables.events.c.seq > bindparam("after_seq", type_=BigInteger)),
+        ).outerjoin(tables.users, tables.users.c.user_idx == tables.events.c.user_idx)
+    )
+    .where(_me.c.user_id == bindparam("user_id", type_=Text))
     .order_by(tables.events.c.seq.desc())
     .limit(bindparam("k"))
 )
 BETWEEN = (
     select(tables.events.c.seq, tables.events.c.received_ms, *_EVENT_COLUMNS)
-    .select_from(_WITH_USER)
+    .select_from(
+        tables.events.join(tables.users, tables.users.c.user_idx == tables.events.c.user_idx)
+    )
     .where(tables.events.c.seq > bindparam("after_seq"))
     .where(tables.events.c.seq <= bindparam("upto_seq"))
     .order_by(tables.events.c.seq)
     .limit(bindparam("k"))
 )
-# The keys come as one JSON list: a statement with a thousand places costs more than its answer.
-_KEYS = select(func.json_each(bindparam("keys")).table_valued("value").c.value)
-_KNOWN_EVENTS = select(tables.events.c.event_key, tables.events.c.body_hash).where(
-    tables.events.c.event_key.in_(_KEYS)
-)
-_KNOWN_USERS = select(tables.users.c.user_id, tables.users.c.user_idx).where(
-    tables.users.c.user_id.in_(_KEYS)
-)
-_KNOWN_ITEMS = select(tables.items.c.item_id, tables.items.c.body).where(
-    tables.items.c.item_id.in_(_KEYS)
-)
-# As text and with values by place, which is twice as fast as by name through the compiler.
-_INSERT_EVENTS = str(insert(tables.events).compile(dialect=sqlite.dialect()))
-_NEWEST_OF_USER_TEXT = str(_NEWEST_OF_USER.compile(dialect=sqlite.dialect()))
-_INSERT_USERS = str(insert(tables.users).compile(dialect=sqlite.dialect()))
 _COUNTER = select(tables.state.c.value).where(tables.state.c.name == bindparam("counter"))
+
+
+def _keys(dialect: str, kind: TypeEngine[Any]) -> Select[Any]:
+    """The values of a JSON list: a statement with a thousand places costs more than its answer."""
+    if dialect == "sqlite":
+        return select(func.json_each(bindparam("keys")).table_valued("value").c.value)
+    told = cast(bindparam("keys", type_=Text), postgresql.JSON)
+    return select(cast(func.json_array_elements_text(told).table_valued("value").c.value, kind))
+
+
+class Statements:
+    """What is said often, as one kind of database wants to hear it."""
+
+    def __init__(self, dialect: str) -> None:
+        events, users, items = tables.events.c, tables.users.c, tables.items.c
+        numbers, texts = _keys(dialect, BigInteger()), _keys(dialect, Text())
+        self.known_events = Prepared(
+            select(events.event_key, events.body_hash).where(events.event_key.in_(numbers)), dialect
+        )
+        self.known_users = Prepared(
+            select(users.user_id, users.user_idx, users.person_idx).where(users.user_id.in_(texts)),
+            dialect,
+        )
+        self.known_items = Prepared(
+            select(items.item_id, items.body).where(items.item_id.in_(texts)), dialect
+        )
+        self.insert_events = Prepared(insert(tables.events), dialect)
+        self.insert_users = Prepared(
+            insert(tables.users).values(user_idx=None, user_id=None, person_idx=None), dialect
+        )
+        self.newest_of_person = Prepared(_NEWEST_OF_PERSON, dialect)
+
+
+@cache
+def said_to(dialect: str) -> Statements:
+    """The statements for "sqlite" or "postgresql"."""
+    return Statements(dialect)
+
+
+def _statements(connection: Connection) -> Statements:
+    return said_to(connection.dialect.name)
+
+
+def upsert(connection: Connection, table: Any) -> Any:
+    """An insert of the kind that knows what to do with what is there already."""
+    return UPSERTS[connection.dialect.name](table)
 
 
 def counter(connection: Connection, name: str) -> int | None:
@@ -71,24 +156,30 @@ def counter(connection: Connection, name: str) -> int | None:
     return connection.execute(_COUNTER, {"counter": name}).scalar()
 
 
-def _set_counter(connection: Connection, name: str, value: int) -> None:
+def set_counter(connection: Connection, name: str, value: int) -> None:
+    """Let a counter have a value."""
     change = update(tables.state).where(tables.state.c.name == bindparam("counter"))
     connection.execute(change, {"counter": name, "value": value})
 
 
-def _known(connection: Connection, query: Select[Any], keys: Sequence[Any]) -> dict[Any, Any]:
-    asked = {"keys": orjson.dumps(keys).decode()}
-    found = connection.execute(query, asked)
-    return {row[0]: row[1] for row in found}
+def counted(connection: Connection, name: str, n: int = 1) -> int:
+    """Take n numbers from a counter; the last of them."""
+    value = (counter(connection, name) or 0) + n
+    set_counter(connection, name, value)
+    return value
 
 
-def newest_of_user(
-    connection: Connection, user_id: str, *, after_seq: int, limit: int
-) -> Sequence[Row[Any]]:
-    """The newest rows of a person after a number, newest first: (seq, *values of the event)."""
-    # The last value is the offset that SQLAlchemy writes beside every limit.
-    asked = (user_id, after_seq, limit, 0)
-    return connection.exec_driver_sql(_NEWEST_OF_USER_TEXT, asked).all()
+def _as_keys(keys: Sequence[Any]) -> str:
+    return orjson.dumps(keys).decode()
+
+
+def newest_of_person(connection: Connection, user_id: str, *, after_seq: int, limit: int) -> Found:
+    """The newest rows of a person after a number, newest first: (joins, seq, *values).
+
+    One row whose seq is None if there are none of a person who is known.
+    """
+    prepared = _statements(connection).newest_of_person
+    return prepared.rows(connection, user_id=user_id, after_seq=after_seq, k=limit)
 
 
 def insert_events(
@@ -96,7 +187,8 @@ def insert_events(
 ) -> list[list[Outcome]]:
     """Store what is new; `received` has one time (ms) a batch, the answer one outcome an event."""
     keys = sorted({row.event_key for rows in batches for row in rows})
-    known = _known(connection, _KNOWN_EVENTS, keys)
+    found = _statements(connection).known_events.rows(connection, keys=_as_keys(keys))
+    known: dict[int, bytes] = {row[0]: row[1] for row in found}
     outcomes, fresh = [], []
     for rows, received_ms in zip(batches, received, strict=True):
         outcomes.append([_judge(row, known) for row in rows])
@@ -120,13 +212,13 @@ def _judge(row: EventRow, known: dict[int, bytes]) -> Outcome:
 
 
 def _insert_fresh(connection: Connection, fresh: list[tuple[EventRow, int]]) -> None:
-    user_idxs = _user_idxs(connection, {row.user_id for row, _ in fresh})
-    seq = counter(connection, "seq") or 0
+    who = user_idxs(connection, {row.user_id for row, _ in fresh})
+    first = counted(connection, "seq", len(fresh)) - len(fresh) + 1
     values = [
         (
-            seq + n,
+            seq,
             row.event_key,
-            user_idxs[row.user_id],
+            *who[row.user_id],
             row.type,
             row.at_ms,
             received_ms,
@@ -135,41 +227,57 @@ def _insert_fresh(connection: Connection, fresh: list[tuple[EventRow, int]]) -> 
             row.more,
             row.body_hash,
         )
-        for n, (row, received_ms) in enumerate(fresh, start=1)
+        for seq, (row, received_ms) in enumerate(fresh, start=first)
     ]
-    connection.exec_driver_sql(_INSERT_EVENTS, values)
-    _set_counter(connection, "seq", seq + len(fresh))
+    _statements(connection).insert_events.write(connection, values)
 
 
-def _user_idxs(connection: Connection, user_ids: set[str]) -> dict[str, int]:
-    known: dict[str, int] = _known(connection, _KNOWN_USERS, sorted(user_ids))
+def known_users(connection: Connection, user_ids: set[str]) -> dict[str, tuple[int, int]]:
+    """(user_idx, person_idx) of those ids that are known."""
+    found = _statements(connection).known_users.rows(connection, keys=_as_keys(sorted(user_ids)))
+    return {row[0]: (row[1], row[2]) for row in found}
+
+
+def user_idxs(connection: Connection, user_ids: set[str]) -> dict[str, tuple[int, int]]:
+    """(user_idx, person_idx) of each id; strangers are made known."""
+    known = known_users(connection, user_ids)
     strangers = sorted(user_ids - known.keys())
     if strangers:
-        last = counter(connection, "user") or 0
-        news = {user_id: last + n for n, user_id in enumerate(strangers, start=1)}
-        values = [(user_idx, user_id) for user_id, user_idx in news.items()]
-        connection.exec_driver_sql(_INSERT_USERS, values)
-        _set_counter(connection, "user", last + len(news))
+        first = counted(connection, "user", len(strangers)) - len(strangers) + 1
+        news = {user_id: (idx, idx) for idx, user_id in enumerate(strangers, start=first)}
+        values = [(idx, user_id, idx) for user_id, (idx, _) in news.items()]
+        _statements(connection).insert_users.write(connection, values)
         known |= news
     return known
+
+
+def bodies_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, bytes]:
+    """What is kept of those items that are known."""
+    found = _statements(connection).known_items.rows(connection, keys=_as_keys(item_ids))
+    return {row[0]: row[1] for row in found}
 
 
 def write_items(
     connection: Connection, bodies: dict[str, bytes], *, changed_ms: int, replace: bool
 ) -> int:
     """Store the items that are new, or with `replace` also those that changed; how many."""
-    known: dict[str, bytes] = _known(connection, _KNOWN_ITEMS, list(bodies))
-    version = (counter(connection, "item_version") or 0) + 1
-    values = [
-        {"item_id": item_id, "version": version, "changed_ms": changed_ms, "body": body}
+    known = bodies_of(connection, list(bodies))
+    news = {
+        item_id: body
         for item_id, body in bodies.items()
         if (known.get(item_id) != body if replace else item_id not in known)
+    }
+    if not news:
+        return 0
+    version = counted(connection, "item_version")
+    values = [
+        {"item_id": item_id, "version": version, "changed_ms": changed_ms, "body": body}
+        for item_id, body in news.items()
     ]
-    if values:
-        statement = upsert(tables.items)
-        said = {name: statement.excluded[name] for name in ("version", "changed_ms", "body")}
-        connection.execute(statement.on_conflict_do_update(["item_id"], set_=said), values)
-        _set_counter(connection, "item_version", version)
+    statement = upsert(connection, tables.items)
+    said = {name: statement.excluded[name] for name in ("version", "changed_ms", "body")}
+    known_too = statement.on_conflict_do_update(index_elements=["item_id"], set_=said)
+    connection.execute(known_too, values)
     return len(values)
 
 
@@ -177,4 +285,4 @@ def insert_served(connection: Connection, lists: Sequence[ServedRow]) -> None:
     """Store served lists; an id that is there already keeps its list."""
     if lists:
         values = [row._asdict() for row in lists]
-        connection.execute(upsert(tables.served).on_conflict_do_nothing(), values)
+        connection.execute(upsert(connection, tables.served).on_conflict_do_nothing(), values)

@@ -1,16 +1,9 @@
-"""The tables of the record and how SQLite is set up to keep them; nothing reads or writes here."""
-
-import sqlite3
-from pathlib import Path
-from typing import Any
+"""The tables of the record; nothing reads or writes here."""
 
 from sqlalchemy import (
     BLOB,
-    URL,
     BigInteger,
     Column,
-    Connection,
-    Engine,
     Index,
     Integer,
     LargeBinary,
@@ -18,22 +11,9 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    create_engine,
-    event,
 )
-from sqlalchemy.pool import QueuePool
 
-SCHEMA_VERSION = 1
-
-WRITE_CACHE_KIB = 65_536
-READ_CACHE_KIB = 8_192
-# A batch touches a page of each index for nearly every event, so small pages write less: at 14
-# million events a quarter of what pages of 4 KiB write.
-PAGE_BYTES = 1_024
-# The more commits a checkpoint covers, the more of them share pages, and the longer it takes: the
-# commit that runs into it waits some tenths of a second.
-CHECKPOINT_PAGES = 32 * 2**20 // PAGE_BYTES
-WAL_LEFT_BYTES = 64 * 2**20
+SCHEMA_VERSION = 2
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -47,11 +27,16 @@ state = Table(
     Column("value", BigInteger, nullable=False),
 )
 
+# `person_idx` is whose history an id's events belong to: its own until the id, a guest's, is joined
+# to a person. `joins` grows with every id that is joined to that person: what was remembered of
+# them lacks the events of before.
 users = Table(
     "users",
     metadata,
     Column("user_idx", RowId, primary_key=True, autoincrement=False),
     Column("user_id", Text, nullable=False, unique=True),
+    Column("person_idx", BigInteger, nullable=False),
+    Column("joins", Integer, nullable=False, server_default="0"),
 )
 
 # `seq` grows in the order of commits, so whoever has seen seq n has seen everything below it.
@@ -61,6 +46,7 @@ events = Table(
     Column("seq", RowId, primary_key=True, autoincrement=False),
     Column("event_key", BigInteger, nullable=False),
     Column("user_idx", BigInteger, nullable=False),
+    Column("person_idx", BigInteger, nullable=False),
     Column("type", SmallInteger, nullable=False),
     Column("at_ms", BigInteger),
     Column("received_ms", BigInteger, nullable=False),
@@ -69,8 +55,31 @@ events = Table(
     Column("more", BLOB().with_variant(LargeBinary, "postgresql")),
     Column("body_hash", LargeBinary, nullable=False),
     Index("events_by_key", "event_key", unique=True),
-    # SQLite keeps the row's number behind every key of an index, so this one is ordered by seq too.
-    Index("events_by_user", "user_idx"),
+    # SQLite keeps the row's number behind every key of an index, so this is ordered by seq too.
+    Index("events_by_person", "person_idx").ddl_if(dialect="sqlite"),
+    Index("events_of_person", "person_idx", "seq").ddl_if(dialect="postgresql"),
+)
+
+# Which id was joined to which person, and when. Nothing here is ever changed.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("guest_idx", RowId, primary_key=True, autoincrement=False),
+    Column("user_idx", BigInteger, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+# Who did what to whom, when and why. Each row's hash covers the hash of the row before.
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_idx", RowId, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("chain_hash", LargeBinary, nullable=False),
 )
 
 items = Table(
@@ -90,6 +99,7 @@ served = Table(
     Column("user_id", Text),
     Column("at_ms", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Index("served_to_user", "user_id", "served_idx"),
 )
 
 quarantined = Table(
@@ -101,51 +111,3 @@ quarantined = Table(
     Column("detail", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-
-
-def writing_engine(path: Path, busy_s: float) -> Engine:
-    """One connection whose every transaction holds the write lock from its beginning."""
-    engine = _engine(path, busy_s, pool_size=1)
-    event.listen(engine, "connect", _set_up_writing)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
-
-
-def reading_engine(path: Path, busy_s: float) -> Engine:
-    """Connections that read the last commit, whatever is being written meanwhile."""
-    # Nothing is begun, so there is nothing to roll back when a connection returns.
-    engine = _engine(path, busy_s, pool_size=8, pool_reset_on_return=None)
-    event.listen(engine, "connect", _set_up_reading)
-    return engine
-
-
-def _engine(path: Path, busy_s: float, **options: Any) -> Engine:
-    return create_engine(
-        URL.create("sqlite", database=str(path)),
-        poolclass=QueuePool,
-        max_overflow=0,
-        # The driver must not begin transactions by itself: it would begin them without the lock.
-        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy_s},
-        **options,
-    )
-
-
-def _set_up_writing(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {WAL_LEFT_BYTES}")
-    # A commit that a killed process wrote but did not bring to the disk is visible again now;
-    # before an event of it may be called a duplicate, and so durable, the disk must have it.
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-
-def _set_up_reading(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

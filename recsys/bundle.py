@@ -9,7 +9,7 @@ import mmap
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -26,9 +26,11 @@ from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
 from recsys.files import fsync_folder, fsync_tree, locked, make_folder
+from recsys.fresh import Fresh
 from recsys.interactions import Taste, Weighting
 from recsys.models.base import Model, learned_names, parameters
 from recsys.models.table import MODELS
+from recsys.overlay import Overlay
 from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source, among, known_items
 from recsys.ranker import Ranker, check_ranker
 from recsys.signing import SigningKey, VerifyKey
@@ -72,6 +74,8 @@ class Bundle:
         The same.
     facts
         What rankers know of each item.
+    fresh
+        Items newer than the bundle, where the catalogue holds any; never written.
     """
 
     bundle_id: str
@@ -85,6 +89,26 @@ class Bundle:
     rankers: Mapping[str, Ranker] = field(default_factory=dict)
     blends: Mapping[str, Blend] = field(default_factory=dict)
     facts: Facts | None = None
+    fresh: Fresh | None = None
+
+    def answering(self, scene: str) -> str:
+        """Whose pipeline answers a scene: its own, or home's where the bundle is older than it."""
+        return scene if scene in self.pipelines else "home"
+
+    def now_with(self, overlay: Overlay) -> "Bundle":
+        """The same with items as they are now, and with those that came since."""
+        if overlay.is_empty:
+            return self
+        catalog, n = overlay.catalog(), len(overlay.base)
+        if len(catalog) == n:
+            return replace(self, catalog=catalog, fresh=None)
+        video_s = np.concatenate([self.taste.video_s[:n], catalog.duration_s[n:]])
+        return replace(
+            self,
+            catalog=catalog,
+            taste=replace(self.taste, video_s=video_s),
+            fresh=Fresh.of(catalog, n, overlay.tag_counts),
+        )
 
     def scorer(self, scene: str) -> Scorer | None:
         """What orders the candidates of a scene besides reciprocal ranks; None if nothing does."""

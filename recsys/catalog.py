@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Self
@@ -259,8 +259,8 @@ class Catalog:
             tags=Links.of(sorted({tag_places[tag] for tag in item.tags}) for item in items),
             cards=cards,
             shown_by=cards.turned(len(items)),
-            titles=Texts.of(item.title or item.item_id for item in items),
-            display=Texts.of(_display(item) for item in items),
+            titles=Texts.of(title_of(item) for item in items),
+            display=Texts.of(display_of(item) for item in items),
         )
 
     def __len__(self) -> int:
@@ -270,15 +270,6 @@ class Catalog:
     def of_kind(self, kind: Kind) -> Idxs:
         """Positions of one kind, ascending."""
         return np.flatnonzero(self.kind == kind).astype(np.int32)
-
-    def with_on_sale(self, changes: dict[str, bool]) -> "Catalog":
-        """The same catalogue with some items switched on or off; unknown ids are left out."""
-        on_sale = self.on_sale.copy()
-        for item_id, is_on in changes.items():
-            idx = self.ids.find(item_id)
-            if idx is not None:
-                on_sale[idx] = is_on
-        return replace(self, on_sale=on_sale)
 
 
 def _distinct(values: Iterable[str]) -> list[str]:
@@ -295,6 +286,12 @@ def _mask(values: Iterable[bool]) -> Mask:
     return np.fromiter(values, dtype=np.bool_)
 
 
-def _display(item: Item) -> str:
+def title_of(item: Item) -> str:
+    """What a page calls an item."""
+    return item.title or item.item_id
+
+
+def display_of(item: Item) -> str:
+    """What a page shows of an item besides its title, as a JSON object."""
     shown = {"price_minor": item.price_minor, "cover": item.cover, "link": item.link}
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))

@@ -4,7 +4,8 @@ RecsysError            something of ours went wrong; `code` is stable and goes t
 ├── InvalidInput       the caller's data is wrong: mend it and send it again
 │   ├── InvalidEvent   an event breaks the contract
 │   ├── InvalidItem    an item breaks the contract
-│   └── IdConflict     the same event id came before with another body
+│   ├── IdConflict     the same event id came before with another body
+│   └── AliasConflict  an id belongs to somebody else already
 ├── ConfigError        a setting or a mapping is wrong: an operator must mend it
 │   └── UnknownModel   a name that the closed table of models does not hold
 ├── NotFitted          a model was asked before it learned
@@ -42,6 +43,12 @@ class IdConflict(InvalidInput):
     """The same event id came before with another body."""
 
     code = "id_conflict"
+
+
+class AliasConflict(InvalidInput):
+    """An id belongs to somebody else already."""
+
+    code = "alias_conflict"
 
 
 class ConfigError(RecsysError):

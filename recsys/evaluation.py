@@ -48,7 +48,7 @@ class Case:
         What they did after, distinct. A position beyond the catalogue stands for an item that no
         list can hold; it counts as missed.
     basket
-        The order just made, where the scene has one.
+        The order just made, where the scene is about one.
     """
 
     user_id: str
@@ -112,7 +112,7 @@ class Question:
             user_id=case.user_id,
             k=max(self.ks),
             kinds=self.kinds,
-            order_items=case.basket,
+            basket=case.basket,
         )
 
 

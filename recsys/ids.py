@@ -21,6 +21,15 @@ def hash64(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+# A mark tells 1 id from 2^24: enough to leave out what was shown, small enough to be sent along.
+MARK_BITS = 24
+
+
+def mark_of(text: str) -> int:
+    """The first 24 bits of an id's hash: what a caller carries of items already shown."""
+    return hash64(text) >> (64 - MARK_BITS)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
     """Many texts in two arrays, read one at a time.
@@ -127,6 +136,19 @@ class IdMap:
         wanted = np.fromiter((hash64(one) for one in outside_ids), dtype=np.uint64, count=n)
         at = np.minimum(np.searchsorted(self.hashes, wanted), len(self) - 1)
         return self.order[at], self.hashes[at] == wanted
+
+    def marked(self, marks: Sequence[int]) -> Ints:
+        """The positions of all ids that have one of these marks, in no order."""
+        if len(marks) == 0:
+            return np.empty(0, dtype=np.int64)
+        shift = np.uint64(64 - MARK_BITS)
+        lowest = np.array(marks, dtype=np.uint64) << shift
+        starts = np.searchsorted(self.hashes, lowest)
+        highest = lowest | ((np.uint64(1) << shift) - np.uint64(1))
+        counts = np.searchsorted(self.hashes, highest, side="right") - starts
+        before = np.cumsum(counts) - counts
+        found: Ints = self.order[np.repeat(starts - before, counts) + np.arange(counts.sum())]
+        return found
 
     def translate(self, other: "IdMap") -> tuple[Ints, Mask]:
         """For every position of `other`: its position here, and whether it is here at all.

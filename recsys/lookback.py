@@ -66,9 +66,9 @@ def values_again(served: ServedList, history: History, bundle: Bundle) -> Values
     said, facts = served.looked_at, bundle.facts
     if said is None or facts is None:
         raise ValueError(f"list {served.list_id} cannot be looked at again: nothing was kept")
-    request = Request(scene=served.scene, user_id=served.user_id, order_items=tuple(said["basket"]))
+    request = Request(scene=served.scene, user_id=served.user_id, basket=tuple(said["basket"]))
     context = context_of(request, history, bundle, served.at)
-    pipeline, failed = bundle.pipelines[served.scene], list[str]()
+    pipeline, failed = bundle.pipelines[bundle.answering(served.scene)], list[str]()
     items = _positions(said["candidates"], bundle.catalog)
     candidates = of_items(sourced(pipeline, context, bundle.models, failed), items)
     racing = told_of(pipeline, candidates, context, bundle.models, failed)

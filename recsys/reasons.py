@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.ids import Mask
-from recsys.models.base import Because, Model
+from recsys.interactions import Row
+from recsys.models.base import Because
 from recsys.pipeline import Candidates, Context, Pipeline, Source, among
+from recsys.scenes import About, scene_named
 
 TITLE_SHOWN = 24
 
@@ -33,6 +36,13 @@ class Reason(StrEnum):
     GOES_WITH = "goes_with"
     SHOWS_ORDERED = "shows_ordered"
     ORDERED_TAG = "ordered_tag"
+    GOES_WITH_CART = "goes_with_cart"
+    SHOWS_CARTED = "shows_carted"
+    CARTED_TAG = "carted_tag"
+    SOLD_HERE = "sold_here"
+    GOES_WITH_THIS = "goes_with_this"
+    SHOWS_THIS = "shows_this"
+    THIS_TAG = "this_tag"
     POPULAR = "popular"
     SELECTION = "selection"
 
@@ -53,6 +63,13 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.GOES_WITH: "goes with {what} of this order",
         Reason.SHOWS_ORDERED: "shows {what} of this order",
         Reason.ORDERED_TAG: "about {what}, as this order",
+        Reason.GOES_WITH_CART: "goes with {what} in the cart",
+        Reason.SHOWS_CARTED: "shows {what} in the cart",
+        Reason.CARTED_TAG: "about {what}, as the cart",
+        Reason.SOLD_HERE: "sold in {what}",
+        Reason.GOES_WITH_THIS: "goes with {what}",
+        Reason.SHOWS_THIS: "shows {what}",
+        Reason.THIS_TAG: "about {what} too",
         Reason.POPULAR: "popular now",
         Reason.SELECTION: "from the shop's selection",
     },
@@ -71,9 +88,33 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.GOES_WITH: "与本单的{what}搭配",
         Reason.SHOWS_ORDERED: "介绍本单的{what}",
         Reason.ORDERED_TAG: "与本单同属{what}",
+        Reason.GOES_WITH_CART: "与购物车里的{what}搭配",
+        Reason.SHOWS_CARTED: "介绍购物车里的{what}",
+        Reason.CARTED_TAG: "与购物车同属{what}",
+        Reason.SOLD_HERE: "{what}里有售",
+        Reason.GOES_WITH_THIS: "与{what}搭配",
+        Reason.SHOWS_THIS: "介绍{what}",
+        Reason.THIS_TAG: "同属{what}",
         Reason.POPULAR: "正在热门",
         Reason.SELECTION: "本店精选",
     },
+}
+
+# Of an item, and of a tag, that a list's basket speaks for: by what it stands beside.
+_GOES_WITH = {
+    About.ORDER: Reason.GOES_WITH,
+    About.CART: Reason.GOES_WITH_CART,
+    About.ITEM: Reason.GOES_WITH_THIS,
+}
+_SHOWS = {
+    About.ORDER: Reason.SHOWS_ORDERED,
+    About.CART: Reason.SHOWS_CARTED,
+    About.ITEM: Reason.SHOWS_THIS,
+}
+_OF_TAG = {
+    About.ORDER: Reason.ORDERED_TAG,
+    About.CART: Reason.CARTED_TAG,
+    About.ITEM: Reason.THIS_TAG,
 }
 
 # What a person did with an item, the act that says most first.
@@ -96,6 +137,15 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
 )
 
 
+class Tells(Protocol):
+    """What can be asked for reasons: a model, or what answers like one."""
+
+    is_personal: ClassVar[bool]
+
+    def because(self, row: Row, items: Idxs) -> list[Because | None]:
+        """What in the row spoke most for each of the items."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
     """Finds the reason of a candidate: what its strongest source says of the person's own acts.
@@ -110,7 +160,7 @@ class Explainer:
     context: Context
     standing: History
     catalog: Catalog
-    models: Mapping[str, Model]
+    models: Mapping[str, Tells]
     language: str
 
     def explain(self, candidates: Candidates) -> list[tuple[str, str]]:
@@ -163,9 +213,12 @@ class Explainer:
         if own_idx is None:
             return None
         shows = own_idx in self.catalog.cards.row(item_idx).tolist()
+        is_sold = item_idx in self.catalog.cards.row(own_idx).tolist()
         if is_basket:
-            reason = Reason.SHOWS_ORDERED if shows else Reason.GOES_WITH
-        elif item_idx in self.catalog.cards.row(own_idx).tolist():
+            about = scene_named(self.context.scene).about
+            plain = Reason.SOLD_HERE if is_sold else _GOES_WITH[about]
+            reason = _SHOWS[about] if shows else plain
+        elif is_sold:
             reason = Reason.ON_CARD
         else:
             reason = _act(self._acts(self.standing.item == own_idx))
@@ -176,7 +229,7 @@ class Explainer:
     def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
         name = self.catalog.tag_names[tag_idx]
         if is_basket:
-            return self._sentence(Reason.ORDERED_TAG, name)
+            return self._sentence(_OF_TAG[scene_named(self.context.scene).about], name)
         row = self.context.row
         owners, tags = self.catalog.tags.rows(row.items)
         own = owners[tags == tag_idx]

@@ -13,7 +13,7 @@ VIDEO = Kind.VIDEO.word
 CARDS_SHOWN = 8
 
 
-def encoded(answer: Answer, catalog: Catalog | None) -> bytes:
+def encoded(answer: Answer, catalog: Catalog | None, cursor: str | None = None) -> bytes:
     """The JSON body of an answer; a list without items needs no catalogue."""
     served = answer.served
     items: list[dict[str, Any]] = []
@@ -32,10 +32,10 @@ def encoded(answer: Answer, catalog: Catalog | None) -> bytes:
                     "cards": _cards(catalog, item_idx) if item.kind == VIDEO else [],
                 }
             )
-    return orjson.dumps(_head(served) | {"items": items})
+    return orjson.dumps(_head(served, cursor) | {"items": items})
 
 
-def _head(served: ServedList) -> dict[str, Any]:
+def _head(served: ServedList, cursor: str | None) -> dict[str, Any]:
     return {
         "list_id": served.list_id,
         "scene": served.scene,
@@ -44,7 +44,7 @@ def _head(served: ServedList) -> dict[str, Any]:
         "bundle": served.bundle,
         "pipeline": served.pipeline,
         "arms": served.arms,
-        "cursor": None,
+        "cursor": cursor,
         "controls": {},
     }
 

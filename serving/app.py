@@ -11,9 +11,10 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from recsys.errors import BundleError, InvalidInput, RecsysError, StoreUnavailable
-from serving.errors import BodyTooLarge, MalformedBody, WrongMediaType
-from serving.routes import events, health, lists
+from recsys.errors import AliasConflict, BundleError, InvalidInput, RecsysError, StoreUnavailable
+from serving.counted import Counted
+from serving.errors import BodyTooLarge, MalformedBody, NotThere, WrongMediaType
+from serving.routes import events, health, items, lists, users
 from serving.service import Service
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
     RecsysError: HTTPStatus.INTERNAL_SERVER_ERROR,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    AliasConflict: HTTPStatus.CONFLICT,
+    NotThere: HTTPStatus.NOT_FOUND,
     MalformedBody: HTTPStatus.BAD_REQUEST,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -31,6 +34,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     ClientDisconnect: HTTPStatus.BAD_REQUEST,
 }
 RETRY_AFTER_S = "1"
+PARTS = (lists, events, items, users, health)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -40,21 +44,34 @@ def create_app(service: Service) -> FastAPI:
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.watcher.look_for_bundle)
         watching = asyncio.create_task(service.watcher.run(service.settings.poll_s))
+        telling = asyncio.create_task(_tell(service))
+        trusting = asyncio.create_task(service.persons.watch())
         log.info("ready, bundle=%s", service.watcher.bundle_id)
         yield
         watching.cancel()
+        telling.cancel()
+        trusting.cancel()
+        await service.persons.close()
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
         lifespan=life, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
-    for route in (lists, events, health):
-        app.include_router(route.router(service))
+    app.add_middleware(Counted, metrics=service.metrics)
+    for part in PARTS:
+        app.include_router(part.router(service))
     app.add_exception_handler(RecsysError, _refused)
     app.add_exception_handler(ClientDisconnect, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(Exception, _broken)
     return app
+
+
+async def _tell(service: Service) -> None:
+    """Keep the numbers of this worker that others may be asked for fresh."""
+    while True:
+        service.look()
+        await asyncio.sleep(service.settings.poll_s)
 
 
 def status_of(error: Exception) -> HTTPStatus:

@@ -89,7 +89,7 @@ def _furnish(home: Home, n_items: int) -> SigningKey:
     write(bundle, home.bundles, key)
     write(replace(bundle, bundle_id="bench-2"), home.bundles, key)
     publish(home.bundles, "bench-1", key)
-    record, now = Record.open(home.record_path), datetime.now(UTC)
+    record, now = Record.of(home), datetime.now(UTC)
     events = list(histories(n_items, PERSONS, EVENTS_A_PERSON, now))
     for start in range(0, len(events), EVENTS_A_COMMIT):
         record.append(events[start : start + EVENTS_A_COMMIT], received_at=now)

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import orjson
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InvalidInput
 from serving.errors import BodyTooLarge, MalformedBody, WrongMediaType
@@ -13,6 +13,7 @@ from serving.schemas import Body, wrong
 MAX_BODY_BYTES = 1_048_576
 
 B = TypeVar("B", bound=Body)
+Q = TypeVar("Q", bound=BaseModel)
 
 
 async def read(request: Request) -> bytes:
@@ -52,6 +53,20 @@ def parsed(raw: bytes, shape: type[B]) -> B:
         return shape.model_validate(orjson.loads(raw))
     except orjson.JSONDecodeError as cause:
         raise MalformedBody(f"the body is no JSON: {cause}") from cause
+    except ValidationError as cause:
+        raise InvalidInput(wrong(cause)) from cause
+
+
+def queried(request: Request, shape: type[Q]) -> Q:
+    """The query of a request as its shape.
+
+    Raises
+    ------
+    InvalidInput
+        It does not have the shape.
+    """
+    try:
+        return shape.model_validate(dict(request.query_params))
     except ValidationError as cause:
         raise InvalidInput(wrong(cause)) from cause
 

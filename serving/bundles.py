@@ -1,19 +1,36 @@
-"""Notices new bundles, new histories and items switched on or off, and swaps one reference."""
+"""Notices new bundles, new histories and what changed about items, and swaps one reference."""
 
 import asyncio
 import logging
+from collections.abc import Callable
+from threading import Lock
+from typing import NamedTuple
 
 from data.histories_file import Past, pointed
 from data.home import Home
 from data.record import Record
 from recsys.bundle import Bundle, ModelTable, read
+from recsys.catalog import Item
 from recsys.errors import BundleError, ConfigError, StoreUnavailable
 from recsys.models.table import MODELS
+from recsys.overlay import Overlay
 from recsys.pointer import Pointer, read_pointer
 from recsys.signing import PUBLIC_NAME, VerifyKey
 from serving.current import Current
 
 log = logging.getLogger(__name__)
+
+
+class Made(NamedTuple):
+    """A bundle with histories, and what changed about items up to a version of the record's."""
+
+    plain: Current
+    overlay: Overlay
+    version: int
+
+    def with_items(self, items: list[Item], version: int) -> "Made":
+        """The same up to a later version."""
+        return Made(self.plain, self.overlay.with_items(items), version)
 
 
 class Watcher:
@@ -45,63 +62,103 @@ class Watcher:
         self._refused: str | None = None
         self._past: Past | None = None
         self._past_version: str | None = None
-        self._item_version = 0
+        self._lock = Lock()
+        # What is to be served, and of what `current` was made: not the same only while the record
+        # cannot say what changed about items.
+        self._made: Made | None = None
+        self._served: Made | None = None
 
     @property
     def bundle_id(self) -> str | None:
         """The bundle in use."""
         return None if self.current is None else self.current.bundle.bundle_id
 
+    @property
+    def counter(self) -> int:
+        """The number of the pointer that was followed last; 0 before there was one."""
+        return self._counter
+
+    @property
+    def _wanted_id(self) -> str | None:
+        return None if self._made is None else self._made.plain.bundle.bundle_id
+
     async def run(self, poll_s: float) -> None:
-        """Look for ever, once every `poll_s` seconds, beside the event loop."""
+        """Look for ever, once every `poll_s` seconds, beside the event loop.
+
+        Items are looked at apart: reading a large bundle must not keep what was switched off on
+        sale.
+        """
+        looks = (self.look_for_bundle, self.look_for_items)
+        await asyncio.gather(*(self._for_ever(look, poll_s) for look in looks))
+
+    async def _for_ever(self, look: Callable[[], None], poll_s: float) -> None:
         while True:
             await asyncio.sleep(poll_s)
-            look = asyncio.create_task(asyncio.to_thread(self.look))
-            await asyncio.wait({look})
+            looking = asyncio.create_task(asyncio.to_thread(look))
+            await asyncio.wait({looking})
             # A programmer's mistake met while looking must not end the looking.
-            if look.exception() is not None:
-                log.error("looking for bundles failed", exc_info=look.exception())
+            if looking.exception() is not None:
+                log.error("looking for bundles or items failed", exc_info=looking.exception())
 
     def look(self) -> None:
-        """Look once: bundle and histories first, then what is on sale."""
+        """Look once: bundle and histories first, then items."""
         self.look_for_bundle()
         self.look_for_items()
 
     def look_for_bundle(self) -> None:
         """Swap in the bundle the pointer names and the histories, if either is new."""
         bundle, past = self._new_bundle(), self._new_past()
-        self.has_looked = True
+        made = self._made
         if bundle is not None:
             # What the record said of items when the bundle was made is in the bundle already.
-            self._item_version = int(bundle.origin.get("item_version", 0))
-        elif self.current is not None and past is not self.current.past:
-            bundle = self.current.bundle
-        if bundle is None:
-            return
-        self.current = Current.of(bundle, past)
-        log.info("serving bundle=%s record_seq=%d", bundle.bundle_id, self.current.record_seq)
+            version = int(bundle.origin.get("item_version", 0))
+            made = Made(Current.of(bundle, past), Overlay.of(bundle.catalog), version)
+        elif made is not None and past is not made.plain.past:
+            made = made._replace(plain=Current.of(made.plain.bundle, past))
+        if made is not None and made is not self._made:
+            self._swap(made)
+        self.has_looked = True
 
     def look_for_items(self) -> None:
-        """Take over which items were switched on or off since the last look."""
-        if self.current is None:
+        """Take over what changed about items since the last look, and which are new."""
+        with self._lock:
+            self._take_over()
+
+    def _swap(self, made: Made) -> None:
+        with self._lock:
+            if self._made is not None and self._made.plain.bundle is made.plain.bundle:
+                # Items were looked at while the histories were opened.
+                made = self._made._replace(plain=made.plain)
+            self._made = made
+            self._take_over()
+        bundle_id, record_seq = made.plain.bundle.bundle_id, made.plain.record_seq
+        log.info("serving bundle=%s record_seq=%d", bundle_id, record_seq)
+
+    def _take_over(self) -> None:
+        """Serve what is to be served, with items as the record knows them now."""
+        made = self._made
+        if made is None:
             return
         try:
             version = self._record.item_version()
-            if version == self._item_version:
-                return
-            changed = self._record.changed_items(self._item_version)
+            if version != made.version:
+                made = made.with_items(self._record.changed_items(made.version), version)
         except StoreUnavailable as error:
             log.warning("items not looked at: %s", error)
+            # What was switched off since a bundle was made must not be back because nobody can
+            # ask; so the one in use stays, if there is one.
+            self.current = self.current or made.plain
             return
-        self.current = self.current.with_on_sale({item.item_id: item.on_sale for item in changed})
-        self._item_version = version
+        if made is not self._served:
+            self._made = self._served = made
+            self.current = made.plain.with_items(made.overlay)
 
     def _new_bundle(self) -> Bundle | None:
         """The bundle the pointer names, unless it is the one in use or cannot be used."""
         try:
             public = self._public()
             pointer = None if public is None else self._pointer(public)
-            if public is None or pointer is None or pointer.bundle_id == self.bundle_id:
+            if public is None or pointer is None or pointer.bundle_id == self._wanted_id:
                 return None
             bundle = read(self._home.bundles / pointer.bundle_id, public, table=self._table)
         except (BundleError, ConfigError) as error:

@@ -1,8 +1,9 @@
 """`dapei serve`."""
 
 import ipaddress
-import logging
+import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Annotated
 
 import typer
@@ -10,6 +11,9 @@ import typer
 from data.home import Home
 from data.record import Record
 from serving.app import create_app
+from serving.cursors import Cursors
+from serving.logs import to_stderr
+from serving.metrics import Metrics, share
 from serving.service import Service
 from serving.settings import Settings
 from serving.workers import Workers, listening
@@ -33,24 +37,29 @@ def serve(
             "allowed: 127.0.0.1, ::1, localhost",
             param_hint="--host",
         )
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn.error").setLevel("WARNING")
+    to_stderr("INFO")
     shop = Home(home)
     settings = Settings.of(shop.config())
     # Made once before there are workers, so that a record that cannot be used stops the start.
-    Record.open(shop.record_path).close()
+    Record.of(shop).close()
     sock = listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(
         f"serving {home} on http://{shown}:{sock.getsockname()[1]} with {workers} "
         f"worker{'s' * (workers > 1)}; no keys configured: loopback only"
     )
+    # Made before there are workers, which would each make their own.
+    Cursors.of(shop.keys)
+    numbers = Path(mkdtemp(prefix="dapei-metrics-"))
+    share(numbers)
     Workers(
         sock=sock,
         n=workers,
         settings=settings,
-        app=lambda: create_app(Service.of(shop, settings)),
+        app=lambda: create_app(Service.of(shop, settings, Metrics(numbers))),
     ).run()
+    # Only the parent comes here: the workers' numbers end with the last of them.
+    shutil.rmtree(numbers, ignore_errors=True)
 
 
 def _is_loopback(host: str) -> bool:

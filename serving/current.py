@@ -1,15 +1,16 @@
 """What lists are made from at one moment: a bundle, and everybody's past in its positions."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from data.histories_file import Past
 from recsys.bundle import Bundle
-from recsys.events import Event, EventType
-from recsys.histories import History
+from recsys.events import Event, EventType, moment
+from recsys.histories import UNDATED, History
 from recsys.ids import Ints, Mask
+from recsys.overlay import Overlay
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +40,18 @@ class Current:
         """Events of the record up to this number are in the past already."""
         return 0 if self.past is None else self.past.record_seq
 
-    def with_on_sale(self, changes: dict[str, bool]) -> "Current":
-        """The same with items switched on or off."""
-        catalog = self.bundle.catalog.with_on_sale(changes)
-        return replace(self, bundle=replace(self.bundle, catalog=catalog))
+    def with_items(self, overlay: Overlay) -> "Current":
+        """The same with items as they are now, and with those that came since."""
+        bundle = self.bundle.now_with(overlay)
+        if self.past is None or bundle.fresh is None:
+            return replace(self, bundle=bundle)
+        # Only new items can be elsewhere than before: a look at all ids would take a while.
+        new = list(overlay.fresh)
+        places, known = self.past.item_ids.look_up(new)
+        positions, is_known = self.positions.copy(), self.known.copy()
+        positions[places[known]] = len(overlay.base) + np.flatnonzero(known)
+        is_known[places[known]] = True
+        return replace(self, bundle=bundle, positions=positions, known=is_known)
 
     def past_of(self, user_id: str) -> History:
         """What a person did according to the disk; items the bundle does not know are left out."""
@@ -76,3 +85,21 @@ def newest(history: History, limit: int) -> History:
 def until(history: History, now_ms: int) -> History:
     """The same with times ahead of now taken as now: a fast clock must not hide a fresh act."""
     return replace(history, at_ms=np.minimum(history.at_ms, now_ms))
+
+
+def told_past(past: Past, user_id: str, limit: int) -> list[dict[str, Any]]:
+    """What the disk keeps of a person's newest events, newest first, as the API tells it."""
+    history = past.of_user(user_id)
+    if limit <= 0 or len(history) == 0:
+        return []
+    kept = history.take(slice(-limit, None))
+    rows = zip(kept.item.tolist(), kept.type.tolist(), kept.at_ms.tolist(), strict=True)
+    return [
+        {
+            "user_id": user_id,
+            "item_id": past.item_ids[item_idx],
+            "type": EventType(kind).word,
+            "at": None if at_ms == UNDATED else moment(at_ms).isoformat(),
+        }
+        for item_idx, kind, at_ms in reversed(list(rows))
+    ]

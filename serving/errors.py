@@ -4,6 +4,7 @@ InvalidInput
 ├── MalformedBody      the body is no JSON
 ├── BodyTooLarge       the body, or the number of events in it, is over the limit
 ├── WrongMediaType     the body is not plain JSON by its own headers
+├── NotThere           what is asked for does not exist
 └── InvalidEvent
     ├── LateEvent      it happened too long ago for this way in; an import takes it
     └── FutureEvent    it has not happened yet: the sender's clock is wrong
@@ -28,6 +29,12 @@ class WrongMediaType(InvalidInput):
     """A body whose headers say it is something else than plain JSON."""
 
     code = "unsupported_media_type"
+
+
+class NotThere(InvalidInput):
+    """What is asked for does not exist."""
+
+    code = "unknown"
 
 
 class LateEvent(InvalidEvent):

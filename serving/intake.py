@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import orjson
 from pydantic import ValidationError
 
-from recsys.errors import InvalidEvent
+from recsys.errors import InvalidEvent, InvalidInput
 from recsys.events import EVENT_WORDS, Event, EventType, Platform, moment
 from serving.errors import BodyTooLarge, FutureEvent, LateEvent
-from serving.schemas import EventBody, wrong
+from serving.schemas import MAX_BATCH, EventBody, wrong
 
-MAX_EVENTS = 1_000
+MAX_EVENTS = MAX_BATCH
 LATEST = timedelta(days=7)
 AHEAD = timedelta(minutes=5)
 # What the record keeps of a refused event; more would let anybody fill the disk.
@@ -71,7 +71,7 @@ def event_of(body: object, received_at: datetime) -> Event:
         said = EventBody.model_validate(body).model_dump(exclude_unset=True)
     except ValidationError as cause:
         raise InvalidEvent(wrong(cause)) from cause
-    at = _time(said["at"])
+    at = moment_of("at", said["at"], InvalidEvent)
     _check_fresh(at, received_at)
     platform = said.pop("platform", None)
     if platform is not None:
@@ -84,15 +84,16 @@ def quarantine_row(body: object, rejected: Rejected) -> tuple[bytes, str, str]:
     return orjson.dumps(body)[:QUARANTINE_BYTES], rejected.error, rejected.detail
 
 
-def _time(said: str | int) -> datetime:
+def moment_of(name: str, said: str | int, error: type[InvalidInput]) -> datetime:
+    """The aware time that a field says; raises the error if it says none."""
     try:
         at = moment(said) if isinstance(said, int) else datetime.fromisoformat(said)
     except (ValueError, OverflowError, OSError) as cause:
-        raise InvalidEvent(
-            f"at is no time, got {said!r:.40}; allowed: ISO 8601 with its zone, or milliseconds"
+        raise error(
+            f"{name} is no time, got {said!r:.40}; allowed: ISO 8601 with its zone, or milliseconds"
         ) from cause
     if at.tzinfo is None:
-        raise InvalidEvent(f"at has no time zone, got {said!r:.40}; allowed: an aware time")
+        raise error(f"{name} has no time zone, got {said!r:.40}; allowed: an aware time")
     return at
 
 

@@ -3,30 +3,34 @@
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Self
+from time import perf_counter
+from typing import Any, Self
 
 import numpy as np
 
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
-from recsys.catalog import Catalog
-from recsys.errors import IdConflict, StoreUnavailable
-from recsys.events import ServedList, millis
-from recsys.histories import History
+from recsys.catalog import Catalog, Item
+from recsys.errors import IdConflict
+from recsys.events import Event, ServedList, millis
 from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
 from serving.answers import encoded
 from serving.bundles import Watcher
-from serving.current import Current, newest, until
+from serving.current import told_past, until
+from serving.cursors import Cursors
+from serving.errors import NotThere
+from serving.hot import hot_of
 from serving.intake import Rejected, check_batch, quarantine_row
-from serving.remembered import Known, Remembered
+from serving.items import check_items
+from serving.metrics import Metrics
+from serving.persons import Met, Persons
+from serving.remembered import Remembered
 from serving.settings import Settings
 
-# One page of impressions is twenty events; so many of the record's rows are read to find the acts.
-RECORD_ROWS_AN_EVENT = 2
 NO_BUNDLE = "none"
 
 
@@ -37,6 +41,37 @@ class Receipt:
     accepted: int
     duplicates: int
     rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsReceipt:
+    """What became of a batch of items; `changed` says how many are not as they were."""
+
+    accepted: int
+    changed: int
+    rejected: list[Rejected]
+
+
+@dataclass(slots=True)
+class Told:
+    """How much of what only grows the metrics know already."""
+
+    lost: int = 0
+    refused: int = 0
+
+
+class Laps:
+    """A stopwatch: calling it says what the time since the last call went to."""
+
+    def __init__(self) -> None:
+        self.spent: list[tuple[str, float]] = []
+        self._last_s = perf_counter()
+
+    def __call__(self, stage: str) -> None:
+        """The time since the last call was spent in this stage."""
+        now_s = perf_counter()
+        self.spent.append((stage, now_s - self._last_s))
+        self._last_s = now_s
 
 
 def utc_now() -> datetime:
@@ -63,12 +98,15 @@ class Service:
     writer: Writer
     watcher: Watcher
     settings: Settings
-    remembered: Remembered
+    persons: Persons
+    cursors: Cursors
+    metrics: Metrics = field(default_factory=Metrics)
+    told: Told = field(default_factory=Told)
     now: Callable[[], datetime] = utc_now
     list_id: Callable[[], str] = new_list_id
 
     @classmethod
-    def of(cls, home: Home, settings: Settings) -> Self:
+    def of(cls, home: Home, settings: Settings, metrics: Metrics | None = None) -> Self:
         """The service of a shop's home folder.
 
         Raises
@@ -76,13 +114,20 @@ class Service:
         StoreUnavailable
             The record cannot be opened.
         """
-        record = Record.open(home.record_path)
+        record = Record.of(home)
         return cls(
             record=record,
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
             watcher=Watcher(home, record),
             settings=settings,
-            remembered=Remembered(settings.remembered_people),
+            persons=Persons(
+                record,
+                Remembered(settings.remembered_people),
+                limit=settings.history_events,
+                hot=hot_of(settings.hot.url),
+            ),
+            cursors=Cursors.of(home.keys),
+            metrics=metrics or Metrics(),
         )
 
     def close(self) -> None:
@@ -90,15 +135,68 @@ class Service:
         self.writer.close()
         self.record.close()
 
-    def recommend(self, request: Request) -> bytes:
-        """The body of the answer; the served list is on its way to the record."""
-        at, current = self.now(), self.watcher.current
+    async def meet(self, user_id: str | None) -> Met | None:
+        """The person of a request; None where `recommend` need not wait to know them."""
+        current = self.watcher.current
+        if current is None or self.persons.is_near:
+            return None
+        return await self.persons.meet(user_id, current)
+
+    def recommend(
+        self,
+        request: Request,
+        cursor: str | None = None,
+        *,
+        at_most: int | None = None,
+        met: Met | None = None,
+    ) -> bytes:
+        """The body of the answer; the served list is on its way to the record.
+
+        Parameters
+        ----------
+        cursor
+            That of an answer before: what was shown until then does not come again.
+        at_most
+            Bytes the body may have; a longer list is cut.
+        met
+            Who it is for, if that took waiting.
+
+        Raises
+        ------
+        InvalidInput
+            The cursor is none of ours.
+        """
+        at, lap = self.now(), Laps()
+        current = self.watcher.current if met is None else met.current
+        request = replace(request, shown=self.cursors.read(cursor))
         if current is None:
             answer, catalog = self._empty(request, at), None
         else:
-            answer, catalog = self._answer(request, current, at), current.bundle.catalog
+            met = met or self.persons.near(request.user_id, current)
+            lap("read")
+            answer, catalog = self._answer(request, met, at), current.bundle.catalog
+            lap("list")
+        answer, body = self._within(at_most, answer, catalog, request.shown)
+        lap("encode")
         self.writer.put_served(self._kept(answer, catalog))
-        return encoded(answer, catalog)
+        self.metrics.listed(answer.served)
+        self.metrics.spent(lap.spent)
+        return body
+
+    def _within(
+        self, at_most: int | None, answer: Answer, catalog: Catalog | None, shown: tuple[int, ...]
+    ) -> tuple[Answer, bytes]:
+        """The answer and its bytes, cut until there are not too many."""
+        while True:
+            items = answer.served.items
+            cursor = self.cursors.after(shown, [item.item_id for item in items])
+            body = encoded(answer, catalog, cursor)
+            if at_most is None or len(body) <= at_most or not items:
+                return answer, body
+            k = min(len(items) - 1, len(items) * at_most // len(body))
+            answer = replace(
+                answer, served=replace(answer.served, items=items[:k]), items=answer.items[:k]
+            )
 
     def _kept(self, answer: Answer, catalog: Catalog | None) -> ServedList:
         """What the record gets of an answer: of some lists what their scorer looked at as well."""
@@ -107,42 +205,19 @@ class Service:
             return served
         return replace(served, looked_at=looked_at(answer, catalog))
 
-    def _answer(self, request: Request, current: Current, at: datetime) -> Answer:
-        history, degraded = self._history(request.user_id, current, at)
+    def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(
             request,
-            history,
-            current.bundle,
+            until(met.history, millis(at)),
+            met.current.bundle,
             at=at,
             list_id=self.list_id(),
             language=self.settings.language,
         )
-        if degraded:
-            served = replace(answer.served, degraded=(*answer.served.degraded, *degraded))
-            answer = replace(answer, served=served)
+        if met.degraded:
+            degraded = (*answer.served.degraded, *met.degraded)
+            answer = replace(answer, served=replace(answer.served, degraded=degraded))
         return answer
-
-    def _history(
-        self, user_id: str | None, current: Current, at: datetime
-    ) -> tuple[History, tuple[str, ...]]:
-        """A person's history, from disk and record; without the record if it cannot be read."""
-        if user_id is None:
-            return History.empty(), ()
-        limit = self.settings.history_events
-        known = self.remembered.find(user_id, current)
-        if known is None:
-            known = Known(newest(current.past_of(user_id), limit), current.record_seq)
-        try:
-            events, upto_seq = self.record.since(
-                user_id, after_seq=known.upto_seq, limit=limit * RECORD_ROWS_AN_EVENT
-            )
-        except StoreUnavailable:
-            return until(known.history, millis(at)), ("record",)
-        if events:
-            merged = known.history.merged(current.placed(events))
-            known = Known(newest(merged, limit), upto_seq)
-        self.remembered.keep(user_id, known)
-        return until(known.history, millis(at)), ()
 
     def _empty(self, request: Request, at: datetime) -> Answer:
         served = ServedList(
@@ -173,6 +248,8 @@ class Service:
         outcomes: list[Outcome] = []
         if checked.events:
             outcomes = await self.writer.submit(checked.events, received_at)
+            # Duplicates too: the first time this may be what failed.
+            await self.persons.changed({event.user_id for event in checked.events})
         rejected = checked.rejected + [
             Rejected(index, IdConflict.code, f"event id {event.event_id!r} came with another body")
             for index, event, outcome in zip(checked.indexes, checked.events, outcomes, strict=True)
@@ -180,9 +257,109 @@ class Service:
         ]
         rejected.sort(key=lambda one: one.index)
         await self.set_aside([quarantine_row(bodies[one.index], one) for one in rejected])
+        self._count(outcomes, checked.events, len(rejected), received_at)
         return Receipt(
             outcomes.count(Outcome.ACCEPTED), outcomes.count(Outcome.DUPLICATE), rejected
         )
+
+    def _count(
+        self, outcomes: list[Outcome], events: list[Event], n_refused: int, received_at: datetime
+    ) -> None:
+        accepted, duplicate = Outcome.ACCEPTED, Outcome.DUPLICATE
+        became = {str(one): outcomes.count(one) for one in (accepted, duplicate)}
+        lags = [
+            (received_at - event.at).total_seconds()
+            for event, outcome in zip(events, outcomes, strict=True)
+            if outcome is accepted and event.at is not None
+        ]
+        self.metrics.took(became | {"rejected": n_refused}, lags)
+
+    async def put_items(self, bodies: list[object]) -> ItemsReceipt:
+        """Keep the good items of a batch and show them; the others come back with the reason.
+
+        Raises
+        ------
+        BodyTooLarge
+            The batch has too many items.
+        StoreUnavailable
+            The record cannot take them now; the same batch may be sent again.
+        """
+        items, rejected = check_items(bodies)
+        changed = await asyncio.to_thread(self.record.put_items, items, at=self.now())
+        await self._look_for_items()
+        return ItemsReceipt(len(items), changed, rejected)
+
+    async def switch_items(self, item_ids: list[str], *, available: bool) -> list[str]:
+        """Take items off sale, or back on, for every list; the ids that no item has.
+
+        Raises
+        ------
+        StoreUnavailable
+            The record cannot take it now.
+        """
+        unknown = await asyncio.to_thread(
+            self.record.switch_items, item_ids, available=available, at=self.now()
+        )
+        await self._look_for_items()
+        return unknown
+
+    async def _look_for_items(self) -> None:
+        # Other workers look by themselves, at most `poll_s` later.
+        await asyncio.to_thread(self.watcher.look_for_items)
+
+    async def item(self, item_id: str) -> Item:
+        """An item as it is kept.
+
+        Raises
+        ------
+        NotThere
+            There is none.
+        """
+        found = await asyncio.to_thread(self.record.items_of, [item_id])
+        if item_id not in found:
+            raise NotThere(f"there is no item {item_id!r:.140}; allowed: one that was put before")
+        return found[item_id]
+
+    async def join(self, guest_id: str, user_id: str) -> bool:
+        """Make what a guest did a person's; whether that is new."""
+        is_new = await asyncio.to_thread(
+            self.record.aliases.join, guest_id, user_id, at=self.now(), who="service"
+        )
+        await self.persons.changed({guest_id, user_id})
+        return is_new
+
+    async def history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
+        """What lists of a person are made from, newest first: at most so many events.
+
+        Of imported events only what histories keep is known; of those that came since, everything.
+        """
+        return await asyncio.to_thread(self._told_history, user_id, limit)
+
+    def _told_history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
+        past = None if self.watcher.current is None else self.watcher.current.past
+        after_seq = 0 if past is None else past.record_seq
+        events = self.record.since(user_id, after_seq=after_seq, limit=limit).events
+        told = [event.body() for event in reversed(events)]
+        if past is not None:
+            for one in self.record.aliases.ids_of(user_id):
+                told += told_past(past, one, limit - len(told))
+        return told
+
+    def look(self) -> None:
+        """Tell the metrics how things stand with this worker."""
+        lost, refused = self.writer.lost_lists, self.watcher.refused
+        self.metrics.look(
+            lost=lost - self.told.lost,
+            refused=refused - self.told.refused,
+            waiting=self.writer.waiting_events,
+            bundle=self.watcher.counter,
+        )
+        self.told.lost, self.told.refused = lost, refused
+
+    async def numbers(self) -> bytes:
+        """What /metrics answers."""
+        self.look()
+        return self.metrics.told({})
 
     async def set_aside(self, rows: list[tuple[bytes, str, str]]) -> None:
         """Keep what was refused (as it came, error, detail), for an operator to look at."""

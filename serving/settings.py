@@ -1,4 +1,4 @@
-"""What `[serve]` of dapei.toml may say; every default is here and only here."""
+"""What `[serve]` and `[hot]` of dapei.toml may say; every default is here and only here."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -8,6 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from recsys.errors import ConfigError
 from recsys.reasons import LANGUAGES
 from serving.schemas import wrong
+
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class HotSettings(BaseModel):
+    """Where copies of histories are kept for fast reads.
+
+    Parameters
+    ----------
+    url
+        Of a Redis server that several workers share; None: nowhere, the record is read.
+    """
+
+    model_config = _STRICT
+
+    url: str | None = None
 
 
 class Settings(BaseModel):
@@ -29,9 +45,11 @@ class Settings(BaseModel):
         Events that may wait for the disk before a worker answers "try again later".
     stop_s
         Seconds that requests under way get when the service stops.
+    hot
+        The table `[hot]`.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = _STRICT
 
     language: str = "en"
     poll_s: float = Field(default=0.5, ge=0.05, le=60)
@@ -40,6 +58,7 @@ class Settings(BaseModel):
     features_kept: float = Field(default=0.01, ge=0, le=1)
     max_waiting_events: int = Field(default=50_000, ge=1_000, le=10_000_000)
     stop_s: int = Field(default=8, ge=1, le=600)
+    hot: HotSettings = HotSettings()
 
     @field_validator("language")
     @classmethod
@@ -50,7 +69,7 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
-        """The `[serve]` table of a whole configuration.
+        """The tables `[serve]` and `[hot]` of a whole configuration.
 
         Raises
         ------
@@ -58,6 +77,10 @@ class Settings(BaseModel):
             A key is unknown or its value is not allowed.
         """
         try:
-            return cls.model_validate(config.get("serve", {}))
+            hot = HotSettings.model_validate(config.get("hot", {}))
+        except ValidationError as cause:
+            raise ConfigError(f"[hot] of dapei.toml: {wrong(cause)}") from cause
+        try:
+            return cls.model_validate(config.get("serve", {})).model_copy(update={"hot": hot})
         except ValidationError as cause:
             raise ConfigError(f"[serve] of dapei.toml: {wrong(cause)}") from cause

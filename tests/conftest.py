@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import postgresql, redis_server
+
+__all__ = ["postgresql", "redis_server"]
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -55,6 +55,7 @@ _MODELS = {
     "transitions": ModelConfig(model="transitions"),
     "bought_together": ModelConfig(model="baskets"),
     "next_basket": ModelConfig(model="next_basket"),
+    "trend": ModelConfig(model="trend"),
 }
 
 _PIPELINES = {
@@ -86,6 +87,57 @@ _PIPELINES = {
         stages=("on_sale", "excluded", "bought", "seen", "same_need"),
         scorer=AUTO,
         objective={"watch": 1.0, "buy": 1.0, "again": 0.0},
+    ),
+    "video": Pipeline(
+        name="video",
+        sources=(
+            # So heavy that what the video sells comes before whatever all others agree on.
+            Source(name="cards", model="cards", of="basket", weight=10.0),
+            Source(name="transitions", model="transitions", of="basket"),
+            Source(name="item_knn", model="item_knn", of="basket"),
+            Source(name="tags", model="tags", of="basket", weight=0.5),
+            Source(name="taste", model="item_knn", weight=0.3),
+            Source(name="popular", model="popular", weight=0.01),
+        ),
+        stages=("on_sale", "excluded", "bought", "in_basket"),
+        scorer=RRF,
+    ),
+    "product": Pipeline(
+        name="product",
+        sources=(
+            Source(name="item_knn", model="item_knn", of="basket"),
+            Source(name="tags", model="tags", of="basket", weight=0.5),
+            Source(name="bought_together", model="bought_together", of="basket", weight=0.7),
+            Source(name="cards", model="cards", of="basket"),
+            Source(name="taste", model="item_knn", weight=0.2),
+            Source(name="popular", model="popular", weight=0.01),
+        ),
+        stages=("on_sale", "excluded", "bought", "seen", "in_basket"),
+        video_share=0.3,
+        scorer=RRF,
+    ),
+    "cart": Pipeline(
+        name="cart",
+        sources=(
+            Source(name="bought_together", model="bought_together", of="basket"),
+            Source(name="item_knn", model="item_knn", of="basket", weight=0.5),
+            Source(name="tags", model="tags", of="basket", weight=0.2),
+            Source(name="next_basket", model="next_basket", weight=0.3),
+            Source(name="popular", model="popular", weight=0.01),
+        ),
+        stages=("on_sale", "excluded", "bought", "same_need"),
+        scorer=RRF,
+    ),
+    "live": Pipeline(
+        name="live",
+        sources=(
+            Source(name="trend", model="trend"),
+            Source(name="item_knn", model="item_knn"),
+            Source(name="tags", model="tags", weight=0.3),
+            Source(name="popular", model="popular", weight=0.5),
+        ),
+        stages=("on_sale", "excluded", "bought"),
+        scorer=RRF,
     ),
 }
 

@@ -81,7 +81,7 @@ def collect(home: Home) -> int:
 
     Returns how many events were new. Each comes exactly once, whatever was killed before.
     """
-    record, lake = Record.open(home.record_path), Lake(home.lake)
+    record, lake = Record.of(home), Lake(home.lake)
     try:
         n_events = lake.write_record_events(record, record.last_seq())
         lake.write_items(record)

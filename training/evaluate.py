@@ -9,11 +9,11 @@ import numpy as np
 from recsys.bundle import Bundle
 from recsys.catalog import Kind
 from recsys.contenders import Contender
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, InvalidInput
 from recsys.evaluation import Answers, Case, Contest, Question
 from recsys.events import EventType, moment
 from recsys.interactions import Taste
-from recsys.scenes import SCENES, scene_named
+from recsys.scenes import MEASURED, SCENES, scene_named
 from recsys.variety import Takers, Traits
 from training.cases import HeldOut, checkout_cases, held_out_cases, home_cases
 from training.config import TrainConfig
@@ -80,12 +80,17 @@ def questions(
     kinds: Sequence[tuple[Kind, ...]] = ALL_KINDS,
     **more: Any,
 ) -> list[Question]:
-    """One question a scene and choice of kinds; `more` are fields of `Question`."""
-    return [
-        Question(scene=scene_named(scene).name, kinds=one, **more)
-        for scene in scenes
-        for one in kinds
-    ]
+    """One question a scene and choice of kinds; `more` are fields of `Question`.
+
+    Raises
+    ------
+    InvalidInput
+        A scene is unknown, or nothing people did says if its lists were right.
+    """
+    for scene in scenes:
+        if not scene_named(scene).is_measured:
+            raise InvalidInput(f"{scene} cannot be evaluated; allowed: {', '.join(MEASURED)}")
+    return [Question(scene=scene, kinds=one, **more) for scene in scenes for one in kinds]
 
 
 def evaluate_by_time(
@@ -138,7 +143,7 @@ def evaluate_on_file(
         "events_since": len(acts),
         "unknown_items": n_unknown,
     }
-    found = _evaluation(split, contest, asked, dict.fromkeys(SCENES, cases), progress)
+    found = _evaluation(split, contest, asked, dict.fromkeys(MEASURED, cases), progress)
     return _with_losses(found, bundle, shop, config, progress) if plan.has_losses else found
 
 
@@ -265,4 +270,4 @@ def _evaluation(
 
 def scenes_asked(*, has_times: bool) -> list[str]:
     """The scenes that can be asked about; an order and what came after it need times."""
-    return [name for name, scene in SCENES.items() if has_times or not scene.has_basket]
+    return [name for name in MEASURED if has_times or not SCENES[name].has_basket]

@@ -19,7 +19,7 @@ from recsys.evaluation import Answers, Question
 from recsys.events import EventType
 from recsys.pointer import bundle_ids, pointed
 from recsys.recommend import MAX_K
-from recsys.scenes import SCENES
+from recsys.scenes import MEASURED, SCENES
 from recsys.signing import VerifyKey
 from training.cases import HeldOut
 from training.evaluate import (
@@ -48,7 +48,7 @@ TestOption = Annotated[
     typer.Option(metavar="MAPPING FILE", help="Held-out events instead of a split by time."),
 ]
 SceneOption = Annotated[
-    list[str] | None, typer.Option(help=f"One of {', '.join(SCENES)}; may be repeated.")
+    list[str] | None, typer.Option(help=f"One of {', '.join(MEASURED)}; may be repeated.")
 ]
 KindsOption = Annotated[
     list[str] | None,

@@ -139,7 +139,7 @@ class Teacher:
 
     def raced(self, case: Case, shown: Idxs | None = None) -> tuple[Racing, Asked]:
         """The candidates of a case, or the items that were shown, as a scorer would get them."""
-        request = Request(scene=self.scene, user_id=case.user_id, order_items=case.basket)
+        request = Request(scene=self.scene, user_id=case.user_id, basket=case.basket)
         bundle, failed = self.bundle, list[str]()
         context = context_of(request, case.history, bundle, case.at)
         pipeline = bundle.pipelines[self.scene]

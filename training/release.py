@@ -13,7 +13,6 @@ from recsys.events import Event, EventType
 from recsys.figures import GAIN
 from recsys.histories import History
 from recsys.recommend import Request, recommend
-from recsys.scenes import SCENES
 from training.config import TrainConfig
 from training.evaluate import Evaluation, Plan, evaluate_by_time, questions, scenes_asked
 from training.fit import Progress, fit, quiet, served_losses
@@ -123,7 +122,7 @@ def golden_failures(bundle: Bundle, at: datetime) -> list[str]:
     """The first half of the rule: lists that must work whatever was learned."""
     failures = []
     for name, history in _golden(bundle).items():
-        for scene in SCENES:
+        for scene in bundle.pipelines:
             request = Request(scene=scene)
             served = recommend(request, history, bundle, at=at, list_id="golden").served
             if not served.items:

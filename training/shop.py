@@ -146,9 +146,9 @@ def load(home: Home) -> Shop:
 
 def _seen(home: Home, shop: Shop) -> list[Exposure]:
     """What people saw of the lists that were served last; none where nothing was ever served."""
-    if not home.record_path.exists():
+    if not home.has_record:
         return []
-    record = Record.open(home.record_path)
+    record = Record.of(home)
     try:
         lists = record.newest_served(MAX_LISTS)
     finally:

@@ -112,7 +112,7 @@ def skew(home: Home, bundle: Bundle) -> SkewReport:
         The record cannot be read.
     """
     shop = load(home)
-    record = Record.open(home.record_path)
+    record = Record.of(home)
     try:
         lists = record.newest_served(MAX_LISTS)
     finally:

@@ -12,7 +12,7 @@ from recsys.files import write_atomic
 from recsys.metrics import METRICS
 from recsys.models.table import MODELS
 from recsys.recommend import MAX_K
-from recsys.scenes import SCENES
+from recsys.scenes import MEASURED
 from training.bench_cli import Spreading
 from training.bench_figures import NoOpinion
 from training.bench_models import version
@@ -36,7 +36,7 @@ HomeOption = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option(dir_okay=False, help=f"What is written; default: HOME/{TUNED}.")
 ]
-SceneOption = Annotated[str, typer.Option(help=f"Of a home: one of {', '.join(SCENES)}.")]
+SceneOption = Annotated[str, typer.Option(help=f"Of a home: one of {', '.join(MEASURED)}.")]
 KindsOption = Annotated[
     str | None,
     typer.Option(help="Of a home: product, video or product,video; default: the scene's."),
@@ -95,7 +95,7 @@ def tune_command(
     if home is None:
         raise typer.BadParameter("got neither; allowed: --home, or --data and --set")
     metric = metric or Aim().metric
-    _check_in("--scene", scene, SCENES)
+    _check_in("--scene", scene, MEASURED)
     _check_in("--metric", metric, METRICS)
     aim = Aim(
         scene=scene,

@@ -227,7 +227,7 @@ class Validation:
                 user_id=case.user_id,
                 k=self.aim.k,
                 kinds=question.kinds,
-                order_items=case.basket,
+                basket=case.basket,
             )
             answer = recommend(request, case.history, bundle, at=case.at, list_id="tuning")
             if answer.served.degraded:

@@ -2,7 +2,7 @@
 
 from recsys.pipeline import Stage
 from recsys.stages.availability import on_sale
-from recsys.stages.baskets import same_need
+from recsys.stages.baskets import in_basket, same_need
 from recsys.stages.repeats import bought, excluded, seen
 
 STAGES: dict[str, Stage] = {
@@ -10,5 +10,6 @@ STAGES: dict[str, Stage] = {
     "excluded": excluded,
     "bought": bought,
     "seen": seen,
+    "in_basket": in_basket,
     "same_need": same_need,
 }

@@ -6,6 +6,11 @@ from recsys.catalog import Catalog
 from recsys.pipeline import Candidates, Context, among
 
 
+def in_basket(candidates: Candidates, context: Context, _catalog: Catalog) -> Candidates:
+    """Remove what the list stands beside: nobody needs to be shown the page they are on."""
+    return candidates.take(~among(candidates.items, context.basket.items))
+
+
 def same_need(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
     """Remove what is in the basket, and durables of a category a durable of the basket covers.
 

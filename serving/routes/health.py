@@ -1,4 +1,4 @@
-"""/healthz: the process answers. /readyz: it has looked for a bundle and may get requests."""
+"""/healthz, /readyz, /metrics: for who keeps it running. /openapi.json: for who calls it."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,7 +6,11 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Response
 
+from serving.openapi import document
 from serving.service import Service
+
+# The text format that every version of Prometheus reads.
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def router(service: Service) -> APIRouter:
@@ -30,6 +34,16 @@ def router(service: Service) -> APIRouter:
                 "lost_lists": service.writer.lost_lists,
             },
         )
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        return Response(await service.numbers(), media_type=METRICS_TYPE)
+
+    described = orjson.dumps(document())
+
+    @routes.get("/openapi.json")
+    async def openapi() -> Response:
+        return Response(described, media_type="application/json")
 
     return routes
 

@@ -1,25 +1,43 @@
-"""POST /v1/lists: a ranked list for one person in one place."""
+"""POST /v1/lists: a ranked list for one person in one place; GET /v1/prefetch/home: home's."""
 
 from time import perf_counter
 
 from fastapi import APIRouter, Request, Response
 
-from serving.bodies import parsed, read
-from serving.schemas import ListBody
+from serving.bodies import parsed, queried, read
+from serving.schemas import ListBody, PrefetchQuery
 from serving.service import Service
+
+# What the platform keeps of a prefetched answer; it drops a longer one.
+PREFETCH_BYTES = 256 * 1_024
 
 
 def router(service: Service) -> APIRouter:
-    """The route over a service."""
+    """The routes over a service."""
     routes = APIRouter()
 
     @routes.post("/v1/lists")
     async def make_list(request: Request) -> Response:
         raw = await read(request)
-        started_at = perf_counter()
-        body = service.recommend(parsed(raw, ListBody).request())
-        spent_ms = 1_000 * (perf_counter() - started_at)
-        headers = {"server-timing": f"list;dur={spent_ms:.3f}"}
-        return Response(body, headers=headers, media_type="application/json")
+        started_s = perf_counter()
+        said = parsed(raw, ListBody)
+        asked = said.request()
+        met = await service.meet(asked.user_id)
+        return _timed(service.recommend(asked, said.cursor, met=met), started_s)
+
+    @routes.get("/v1/prefetch/home")
+    async def prefetch_home(request: Request) -> Response:
+        started_s = perf_counter()
+        said = queried(request, PrefetchQuery)
+        asked = said.request()
+        met = await service.meet(asked.user_id)
+        body = service.recommend(asked, said.cursor, at_most=PREFETCH_BYTES, met=met)
+        return _timed(body, started_s)
 
     return routes
+
+
+def _timed(body: bytes, started_s: float) -> Response:
+    spent_ms = 1_000 * (perf_counter() - started_s)
+    headers = {"server-timing": f"list;dur={spent_ms:.3f}"}
+    return Response(body, headers=headers, media_type="application/json")

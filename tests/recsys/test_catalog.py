@@ -65,12 +65,6 @@ def test_tags_and_categories_have_names(catalog):
     assert catalog.categories[int(catalog.category[1])] == ""
 
 
-def test_switching_off_leaves_the_old_catalogue_alone(catalog):
-    changed = catalog.with_on_sale({"item-1001": False, "item-7777": True})
-    assert not changed.on_sale[0]
-    assert catalog.on_sale[0]
-
-
 def test_display_is_ready_to_send(catalog):
     assert catalog.display.raw(0) == b'{"price_minor":990,"cover":null,"link":null}'
 

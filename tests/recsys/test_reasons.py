@@ -55,7 +55,7 @@ def test_a_tag_is_named_with_what_was_done(events, expected):
 
 
 def test_a_tag_of_the_order_is_named():
-    said = reason(ByTag, scene="post_checkout", order_items=("item-1001",))
+    said = reason(ByTag, scene="post_checkout", basket=("item-1001",))
     assert said == "about 辅食, as this order"
 
 

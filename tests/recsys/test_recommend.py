@@ -86,9 +86,7 @@ def test_filled_up_page_keeps_the_filters():
 
 
 def test_after_checkout_the_basket_speaks_and_does_not_come_back():
-    served = shown(
-        bundle_of(CATALOG, MODELS), scene="post_checkout", order_items=("item-1000",), k=4
-    )
+    served = shown(bundle_of(CATALOG, MODELS), scene="post_checkout", basket=("item-1000",), k=4)
     ids = [i.item_id for i in served.items]
     assert "item-1000" not in ids
     reasons = {i.item_id: i.reason for i in served.items}
@@ -98,7 +96,7 @@ def test_after_checkout_the_basket_speaks_and_does_not_come_back():
 
 def test_a_video_that_shows_the_order_says_so():
     bundle = bundle_of(CATALOG, {"near": Fixed(items=(6,))})
-    served = shown(bundle, scene="post_checkout", order_items=("item-1000",), k=1)
+    served = shown(bundle, scene="post_checkout", basket=("item-1000",), k=1)
     assert served.items[0].reason == "shows 标题0 of this order"
 
 
@@ -139,7 +137,7 @@ def test_source_with_more_weight_comes_first():
         ({"kinds": ()}, "kinds is empty or repeats"),
         ({"kinds": (Kind.VIDEO, Kind.VIDEO)}, "kinds is empty or repeats"),
         ({"exclude": ("x",) * 1001}, "exclude is too long, got 1001"),
-        ({"order_items": ("x",) * 101}, "order_items is too long, got 101"),
+        ({"basket": ("x",) * 101}, "basket is too long, got 101"),
         ({"user_id": ""}, "user_id is missing"),
     ],
 )

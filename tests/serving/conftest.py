@@ -24,6 +24,8 @@ from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.app import create_app
 from serving.bundles import Watcher
+from serving.cursors import Cursors
+from serving.persons import Persons
 from serving.remembered import Remembered
 from serving.service import Service
 from serving.settings import Settings
@@ -84,13 +86,14 @@ class Shop:
         write_atomic(self.home.histories / POINTER, version.encode())
 
     def service(self, **settings) -> Service:
-        record = Record.open(self.home.record_path)
+        record, said = Record.open(self.home.record_path), Settings(poll_s=0.05, **settings)
         return Service(
             record=record,
             writer=Writer(record, max_waiting_events=50_000),
             watcher=Watcher(self.home, record, table=TABLE),
-            remembered=Remembered(100),
-            settings=Settings(poll_s=0.05, **settings),
+            persons=Persons(record, Remembered(100), limit=said.history_events),
+            cursors=Cursors.of(self.home.keys),
+            settings=said,
             now=self.clock,
         )
 

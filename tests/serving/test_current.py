@@ -7,6 +7,7 @@ from recsys.catalog import Catalog
 from recsys.events import EventType, millis
 from recsys.histories import Histories, History
 from recsys.ids import IdMap
+from recsys.overlay import Overlay
 from serving.current import Current, newest, until
 from tests.planted import NOW, FixedForAll, bundle_of, event, history_of, item
 
@@ -55,7 +56,8 @@ def test_events_of_items_the_bundle_does_not_know_are_left_out():
 
 def test_items_are_switched_off_without_touching_the_bundle():
     current = Current.of(BUNDLE, None)
-    changed = current.with_on_sale({"item-1002": False, "item-9999": False})
+    overlay = Overlay.of(CATALOG).with_items([item(2, available=False)])
+    changed = current.with_items(overlay)
     assert changed.bundle.catalog.on_sale.tolist() == [True, True, False, True, True]
     assert current.bundle.catalog.on_sale.all()
 

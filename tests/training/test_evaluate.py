@@ -7,7 +7,7 @@ from recsys.catalog import Kind
 from recsys.errors import InvalidInput
 from recsys.events import EventType
 from recsys.figures import CHANCE, GAIN, PIPELINE
-from recsys.scenes import SCENES
+from recsys.scenes import MEASURED
 from tests.training.planted_home import CONFIG, N_EACH, planted_shop, without
 from training.cases import HeldOut
 from training.evaluate import (
@@ -36,13 +36,19 @@ def found(shop):
 
 
 def test_every_scene_and_choice_of_kinds_is_asked():
-    asked = questions(list(SCENES), ks=(5,), people=7)
-    assert [(one.scene, one.kinds) for one in asked] == [(s, k) for s in SCENES for k in ALL_KINDS]
+    asked = questions(list(MEASURED), ks=(5,), people=7)
+    every = [(scene, kinds) for scene in MEASURED for kinds in ALL_KINDS]
+    assert [(one.scene, one.kinds) for one in asked] == every
     assert {one.people for one in asked} == {7}
 
 
 def test_unknown_scene_is_refused():
-    with pytest.raises(InvalidInput, match="scene is unknown, got 'cart'"):
+    with pytest.raises(InvalidInput, match="scene is unknown, got 'attic'"):
+        questions(["attic"], ks=(5,), people=7)
+
+
+def test_scene_whose_lists_nothing_judges_is_refused():
+    with pytest.raises(InvalidInput, match="cart cannot be evaluated; allowed: home, post_checko"):
         questions(["cart"], ks=(5,), people=7)
 
 

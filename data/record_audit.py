@@ -1,0 +1,106 @@
+"""Who did what to whom, when and why: rows that are only added, each one sealing those before."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import Connection, insert, select
+
+from data.record_statements import counted
+from data.record_store import Store
+from data.record_tables import audit
+from recsys.events import millis, moment
+
+START = bytes(16)
+ROWS_A_READ = 10_000
+
+
+class Deed(NamedTuple):
+    """Something that was done and must be told later.
+
+    Attributes
+    ----------
+    who
+        A key's or an operator's name, or the part of the program that did it.
+    what
+        The kind of deed, such as "join".
+    about
+        Whom or what it was done to.
+    """
+
+    who: str
+    what: str
+    about: str
+    why: str
+
+
+class AuditRow(NamedTuple):
+    """A deed as it is kept."""
+
+    audit_idx: int
+    at: datetime
+    deed: Deed
+
+
+class Audit:
+    """The deeds of one record."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, deed: Deed, *, at: datetime) -> None:
+        """Keep one deed, in a transaction of its own."""
+        with self._store.writing() as connection:
+            note(connection, deed, at=at)
+
+    def after(self, audit_idx: int, *, limit: int) -> list[AuditRow]:
+        """The next deeds after a number, oldest first."""
+        with self._store.reading() as connection:
+            return [row for row, _ in _rows(connection, audit_idx, limit)]
+
+    def broken_at(self) -> int | None:
+        """The first row that is not what was written, or is not where it was; None if all are.
+
+        Rows cut off at the end are not seen by this: compare `after` with a copy kept elsewhere.
+        """
+        before, last = START, 0
+        for row, chain_hash in self._all():
+            if row.audit_idx != last + 1 or _chained(before, row) != chain_hash:
+                return last + 1
+            before, last = chain_hash, row.audit_idx
+        return None
+
+    def _all(self) -> Iterator[tuple[AuditRow, bytes]]:
+        last = 0
+        while True:
+            with self._store.reading() as connection:
+                rows = _rows(connection, last, ROWS_A_READ)
+            if not rows:
+                return
+            yield from rows
+            last = rows[-1][0].audit_idx
+
+
+def note(connection: Connection, deed: Deed, *, at: datetime) -> None:
+    """Keep a deed in the transaction that does it, so that there is never one without the other."""
+    newest = select(audit.c.chain_hash).order_by(audit.c.audit_idx.desc()).limit(1)
+    before = connection.execute(newest).scalar()
+    row = AuditRow(counted(connection, "audit"), at, deed)
+    values = {"audit_idx": row.audit_idx, "at_ms": millis(at)} | deed._asdict()
+    chain_hash = _chained(START if before is None else before, row)
+    connection.execute(insert(audit), values | {"chain_hash": chain_hash})
+
+
+def _chained(before: bytes, row: AuditRow) -> bytes:
+    told = orjson.dumps((row.audit_idx, millis(row.at), *row.deed))
+    return blake2b(before + told, digest_size=16).digest()
+
+
+def _rows(connection: Connection, audit_idx: int, limit: int) -> list[tuple[AuditRow, bytes]]:
+    asked = select(audit).where(audit.c.audit_idx > audit_idx).order_by(audit.c.audit_idx)
+    return [
+        (AuditRow(row.audit_idx, moment(row.at_ms), Deed(*row[2:6])), row.chain_hash)
+        for row in connection.execute(asked.limit(limit))
+    ]

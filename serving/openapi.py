@@ -1,0 +1,216 @@
+"""The description of the HTTP surface, made from the shapes that bodies are checked with."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from serving import answer_schemas as answers
+from serving import schemas
+from serving.openapi_examples import EXAMPLES
+
+VERSION = "1"
+REF = "#/components/schemas/{model}"
+ABOUT = (
+    "Ranked lists for a shop that sells through short videos and mini-programs. Errors are always "
+    '`{"error": code, "detail": text}`.'
+)
+JSON, TEXT = "application/json", "text/plain"
+REFUSED = {
+    "400": "The body is no JSON.",
+    "404": "There is no such thing.",
+    "409": "The guest is joined to somebody else.",
+    "413": "The body or batch is too large.",
+    "415": "The body is not plain JSON by its headers.",
+    "422": "A field is unknown, of the wrong kind or out of range.",
+    "503": "Not now; the same may be sent again.",
+}
+BODY_ERRORS = ("400", "413", "415", "422")
+STORE_ERROR = ("503",)
+
+
+class Operation(NamedTuple):
+    """One path and method.
+
+    Parameters
+    ----------
+    body, query, answer
+        Shapes; an answer of None is text.
+    errors
+        Statuses besides success.
+    named
+        What the path names: a person or an item.
+    """
+
+    path: str
+    method: str
+    summary: str
+    answer: type[BaseModel] | None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    errors: tuple[str, ...] = ()
+    status: str = "200"
+
+    @property
+    def example(self) -> str:
+        """What its examples are called."""
+        return f"{self.method} {self.path}"
+
+
+OPERATIONS = (
+    Operation(
+        "/v1/lists",
+        "post",
+        "A ranked list for one person in one place",
+        answers.ListAnswer,
+        body=schemas.ListBody,
+        errors=BODY_ERRORS,
+    ),
+    Operation(
+        "/v1/prefetch/home",
+        "get",
+        "The home list as a mini-program platform fetches it ahead, at most 256 kB",
+        answers.ListAnswer,
+        query=schemas.PrefetchQuery,
+        errors=("422",),
+    ),
+    Operation(
+        "/v1/events",
+        "post",
+        "What people did, at most 1,000 events; answered once they are durable",
+        answers.EventsAnswer,
+        body=schemas.BatchBody,
+        errors=BODY_ERRORS + STORE_ERROR,
+        status="202",
+    ),
+    Operation(
+        "/v1/items",
+        "put",
+        "Add items or replace them whole, at most 1,000",
+        answers.ItemsAnswer,
+        body=schemas.ItemsBody,
+        errors=BODY_ERRORS + STORE_ERROR,
+    ),
+    Operation(
+        "/v1/items/availability",
+        "post",
+        "Take items off sale, or back on",
+        answers.SwitchManyAnswer,
+        body=schemas.SwitchManyBody,
+        errors=BODY_ERRORS + STORE_ERROR,
+    ),
+    Operation(
+        "/v1/items/{item_id}",
+        "patch",
+        "Take an item off sale, or back on",
+        answers.SwitchAnswer,
+        body=schemas.SwitchBody,
+        errors=("404", *BODY_ERRORS, *STORE_ERROR),
+    ),
+    Operation(
+        "/v1/items/{item_id}",
+        "get",
+        "An item as it is kept",
+        answers.ItemAnswer,
+        errors=("404", "422", *STORE_ERROR),
+    ),
+    Operation(
+        "/v1/aliases",
+        "post",
+        "A guest logged in: what it did is the person's from now on",
+        answers.AliasAnswer,
+        body=schemas.AliasBody,
+        errors=("409", *BODY_ERRORS, *STORE_ERROR),
+    ),
+    Operation(
+        "/v1/users/{user_id}/history",
+        "get",
+        "What lists of a person are made from, newest first",
+        answers.HistoryAnswer,
+        query=schemas.HistoryQuery,
+        errors=("404", "422", *STORE_ERROR),
+    ),
+    Operation("/healthz", "get", "The process answers", answers.HealthAnswer),
+    Operation("/readyz", "get", "Requests may be sent", answers.ReadyAnswer, errors=()),
+    Operation("/metrics", "get", "Numbers of all workers, for Prometheus", None),
+)
+
+
+def document() -> dict[str, Any]:
+    """The description, as OpenAPI 3.1."""
+    paths: dict[str, dict[str, Any]] = {}
+    for one in OPERATIONS:
+        paths.setdefault(one.path, {})[one.method] = _operation(one)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Dapei", "version": VERSION, "description": ABOUT},
+        "paths": paths,
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    shapes = {shape: None for one in OPERATIONS for shape in (one.body, one.answer) if shape}
+    more = (schemas.EventBody, schemas.ItemBody, answers.ErrorAnswer)
+    asked = [(shape, "validation") for shape in (*shapes, *more)]
+    _, found = models_json_schema(asked, ref_template=REF)  # type: ignore[arg-type]
+    return dict(sorted(found["$defs"].items()))
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "operationId": one.example,
+        "summary": one.summary,
+        "parameters": [*_named(one.path), *_queried(one.query)],
+        "responses": {one.status: _success(one)} | dict(_refusals(one)),
+    }
+    if one.body is not None:
+        content = _content(one.body, EXAMPLES[one.example]["body"])
+        said["requestBody"] = {"required": True, "content": content}
+    return said
+
+
+def _named(path: str) -> Iterator[dict[str, Any]]:
+    for name, example in (("item_id", "product-1121"), ("user_id", "user-5001")):
+        if f"{{{name}}}" in path:
+            schema = {"type": "string", "minLength": 1, "maxLength": 128}
+            yield {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": schema,
+                "example": example,
+            }
+
+
+def _queried(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
+    if query is None:
+        return
+    for name, schema in query.model_json_schema()["properties"].items():
+        yield {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+def _success(one: Operation) -> dict[str, Any]:
+    if one.answer is None:
+        text = {"schema": {"type": "string"}, "example": EXAMPLES[one.example]["answer"]}
+        return {"description": one.summary, "content": {TEXT: text}}
+    content = _content(one.answer, EXAMPLES[one.example]["answer"])
+    return {"description": one.summary, "content": content}
+
+
+def _refusals(one: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    if one.path == "/readyz":
+        content = {JSON: {"schema": _ref(answers.ReadyAnswer)}}
+        yield "503", {"description": "No requests yet.", "content": content}
+    for status in one.errors:
+        content = {JSON: {"schema": _ref(answers.ErrorAnswer)}}
+        yield status, {"description": REFUSED[status], "content": content}
+
+
+def _content(shape: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
+    return {JSON: {"schema": _ref(shape), "example": example}}
+
+
+def _ref(shape: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REF.format(model=shape.__name__)}
