@@ -12,6 +12,7 @@ from data.record_tables import aliases, events, users
 from recsys.errors import AliasConflict, InvalidInput
 from recsys.events import TEXT_LIMITS, check_text, millis
 
+
 class Aliases:
     """Which ids belong to which person, in one record."""
 

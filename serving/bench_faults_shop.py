@@ -45,7 +45,7 @@ def furnish(folder: Path, *, n_items: int = N_ITEMS, persons: int = PERSONS) -> 
     newer = replace(bundle.catalog, titles=Texts.of(titles))
     write(replace(bundle, bundle_id=BUNDLES[1], catalog=newer), home.bundles, key)
     publish(home.bundles, BUNDLES[0], key)
-    record, now = Record.open(home.record_path), datetime.now(UTC)
+    record, now = Record.of(home), datetime.now(UTC)
     record.append(list(histories(n_items, persons, EVENTS_A_PERSON, now)), received_at=now)
     record.close()
     return home
@@ -201,7 +201,7 @@ def until(holds: Callable[[], object], seconds: float = START_S) -> None:
 
 def stored_ids(home: Home) -> list[str]:
     """The ids of all events the record holds, in order of arrival."""
-    record = Record.open(home.record_path)
+    record = Record.of(home)
     try:
         batches = record.events_between(0, record.last_seq())
         return [event.event_id for batch in batches for _, event, _ in batch]

@@ -27,7 +27,7 @@ def lie(waiting, failure):
 w._fail = lie
 """)
 # A failed fsync is tried again: the second succeeds without the pages that the first one lost.
-FSYNC_AGAIN = with_defect("import data.record as r; r._disk_failure = lambda cause: None")
+FSYNC_AGAIN = with_defect("import data.record_store as r; r._disk_failure = lambda cause: None")
 # Requests may take as long as they like to arrive.
 PATIENT = with_defect("import serving.draining as d; d.ARRIVE_S = 3_600.0")
 # The bundle of a request is read twice: from before a swap and from after it.

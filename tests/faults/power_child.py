@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import event as listening
 
-import data.record_tables
+import data.record_store
 from data.histories_build import build_histories
 from data.home import Home
 from data.lake import Lake
@@ -61,11 +61,11 @@ def without_sync(connection: sqlite3.Connection, _: object) -> None:
 
 def record(folder: Path, defect: str) -> None:
     """Commits, small enough a checkpoint that several of them fall into the recording."""
-    data.record_tables.CHECKPOINT_PAGES = 60
+    data.record_store.CHECKPOINT_PAGES = 60
     opened = Record.open(folder / "record.db")
     if defect == "no fsync":
-        listening.listen(opened._writing_engine, "connect", without_sync)
-        opened._writing_engine.dispose()
+        listening.listen(opened._store._writes, "connect", without_sync)
+        opened._store._writes.dispose()
     for number in range(14):
         told(number, lambda n=number: opened.append(batch(n), received_at=NOW), defect)
     opened.close()
