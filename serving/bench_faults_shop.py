@@ -32,7 +32,7 @@ NEWER = "新 "
 PROGRAM = (sys.executable, "-m", "dapei")
 START_S = 60.0
 LOOK_S = 0.005
-ASK_S = 10.0
+ASK_S = 30.0
 
 
 def furnish(folder: Path, *, n_items: int = N_ITEMS, persons: int = PERSONS) -> Home:

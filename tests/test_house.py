@@ -38,6 +38,7 @@ ORDER = [
     "pointer",
     "reasons",
     "recommend",
+    "golden",
     "lookback",
     "contenders",
     "evaluation",
