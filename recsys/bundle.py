@@ -281,28 +281,37 @@ def read_manifest(path: Path, public: VerifyKey) -> dict[str, Any]:
     except OSError as cause:
         raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
     public.check(_PURPOSE, content, signature)
-    manifest: dict[str, Any] = orjson.loads(content)
-    if manifest["format"] != FORMAT:
-        raise BundleError(f"bundle {path.name} has format {manifest['format']}; allowed: {FORMAT}")
-    if manifest["bundle_id"] != path.name:
-        raise BundleError(f"the bundle in folder {path.name} is {manifest['bundle_id']}, moved")
+    try:
+        manifest: dict[str, Any] = orjson.loads(content)
+        said_format, bundle_id = manifest["format"], manifest["bundle_id"]
+    except (ValueError, KeyError, TypeError) as cause:
+        raise BundleError(f"the manifest of {path.name} is none: {cause!r:.100}") from cause
+    if said_format != FORMAT:
+        raise BundleError(f"bundle {path.name} has format {said_format}; allowed: {FORMAT}")
+    if bundle_id != path.name:
+        raise BundleError(f"the bundle in folder {path.name} is {bundle_id}, moved")
     return manifest
 
 
 def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
     """Raise BundleError unless a bundle's files are those its manifest names, byte for byte."""
-    files = manifest["files"]
     try:
+        files = dict(manifest["files"])
         there = {one.name for one in path.iterdir()} - {MANIFEST, SIGNATURE}
         if there != set(files):
             odd = sorted(there ^ set(files))
             raise BundleError(f"bundle {path.name} has missing or unexpected files: {odd[:5]}")
         for name, file in files.items():
+            # A link leads elsewhere, and to open a pipe is to wait for ever.
+            if (path / name).is_symlink() or not (path / name).is_file():
+                raise BundleError(f"bundle {path.name} has {name}, which is no plain file")
             size = (path / name).stat().st_size
             if size != file["bytes"] or _sha256(path / name) != file["sha256"]:
                 raise BundleError(f"bundle {path.name} is damaged: {name} is not what was signed")
     except OSError as cause:
         raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
+    except (ValueError, KeyError, TypeError) as cause:
+        raise BundleError(f"bundle {path.name} has no list of files: {cause!r:.100}") from cause
 
 
 def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle:

@@ -8,6 +8,10 @@ import pytest
 
 from recsys.bundle import Bundle
 from recsys.models.base import Ranking
+from recsys.pointer import publish, rollback
+from recsys.signing import SigningKey
+from serving.bench_faults import Press, under_load
+from serving.bench_faults_shop import BUNDLES, serving, until
 from tests.training.planted_home import CONFIG, planted_shop
 from training.fit import fit
 from training.vitals import plain, vital_failures, vitals
@@ -42,7 +46,8 @@ class Bad:
         if self.how == "shuffled":
             return replace(ranking, items=self.places[ranking.items])
         if self.how == "tenth":
-            return ranking.take(ranking.items < self.n_items // 10)
+            is_near = ranking.items < self.n_items // 10
+            return Ranking(ranking.items[is_near], ranking.scores[is_near])
         items = np.flatnonzero(self.sound_kind(within))[:k].astype(np.int32)
         value = 0.0 if self.how == "zero" else 1.0
         return Ranking(items, np.full(len(items), value, dtype=np.float32))
@@ -95,3 +100,18 @@ def test_a_sound_bundle_passes(bundle, shop, before):
 def test_a_bad_bundle_is_stopped(bundle, shop, before, how):
     found = vitals(spoiled(bundle, how), shop, seed=SEED)
     assert vital_failures(found, before) != [], found
+
+
+def test_a_rollback_is_served_without_a_failed_request(home):
+    key = SigningKey.load_or_make(home.keys)
+    publish(home.bundles, BUNDLES[1], key)
+    with serving(home.root) as served:
+        assert BUNDLES[1].encode() in served.ask("GET", "/readyz")[2]
+
+        def back() -> None:
+            rollback(home.bundles, key)
+            until(lambda: BUNDLES[0].encode() in served.ask("GET", "/readyz")[2])
+
+        broken = under_load(served, back, press=Press(lists_per_second=50))
+    assert broken.lists.statuses.keys() == {200}
+    assert len(broken.lists.good) == broken.lists.sent
