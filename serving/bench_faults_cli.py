@@ -12,7 +12,7 @@ from rich.table import Table
 
 from recsys.errors import ConfigError
 from serving.bench_faults_shop import furnish
-from serving.bench_faults_table import SCENARIOS, Row, page, row_of
+from serving.bench_faults_table import SCENARIOS, SHOWN, Row, page, row_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,9 +45,9 @@ def measure_faults(
 
 
 def _show(console: Console, rows: list[Row]) -> None:
-    table = Table("test", "what breaks", "p50 ms", "p99 ms", "max ms", "valid %", "lost", "more")
+    table = Table("test", "what breaks", *SHOWN.values(), "more")
     for row in rows:
-        figures = [f"{row[key]:,}" for key in ("p50_ms", "p99_ms", "max_ms", "valid_%", "lost")]
+        figures = [f"{row[key]:,}" for key in SHOWN]
         more = ", ".join(f"{name} {value:g}" for name, value in row["more"].items())
         table.add_row(row["test"], row["says"], *figures, more)
     console.print(table)

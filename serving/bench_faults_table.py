@@ -21,6 +21,14 @@ from serving.bench_faults_disk import failed_fsync, failed_writes
 from serving.bench_faults_start import bare_start, damaged_bundle, killed_service
 
 Row = dict[str, Any]
+SHOWN = {
+    "requests": "lists",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "max_ms": "max ms",
+    "valid_%": "valid %",
+    "lost": "lost",
+}
 Run = Callable[[Home], Broken]
 # Half of what two cores shared with the client do, so that latency is not the queue's.
 STEADY = Press(lists_per_second=150)
@@ -73,15 +81,12 @@ def page(rows: Sequence[Row]) -> str:
         "Latency of lists while something is broken; `valid` counts every list that was asked for, "
         "`lost` acknowledged events that the record does not hold.",
         "",
-        "| test | what breaks | lists | p50 ms | p99 ms | max ms | valid % | lost | more | command |",
+        "| test | what breaks | " + " | ".join(SHOWN.values()) + " | more | command |",
         "|---|---|--:|--:|--:|--:|--:|--:|---|---|",
     ]
     for row in rows:
         more = ", ".join(f"{name} {value:g}" for name, value in row["more"].items())
-        figures = [
-            row[key] for key in ("requests", "p50_ms", "p99_ms", "max_ms", "valid_%", "lost")
-        ]
-        told = " | ".join(f"{value:,}" for value in figures)
+        told = " | ".join(f"{row[key]:,}" for key in SHOWN)
         command = f"`dapei bench faults --only {row['test']}`"
         lines.append(f"| {row['test']} | {row['says']} | {told} | {more} | {command} |")
     return "\n".join(lines) + "\n"
