@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -45,6 +46,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 # A blend's score of what no source has an opinion on; others are about 0 and above.
 UNHEARD = -1.0
+
+# TokenError: numpy reads the header of an array with Python's own tokenizer.
+UNREADABLE = (KeyError, TypeError, ValueError, OSError, SyntaxError, TokenError)
 
 ModelTable = Mapping[str, type[Any]]
 
@@ -327,7 +331,7 @@ def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle
     try:
         arrays = array_files.load(path)
         bundle = _restored(manifest, arrays, table)
-    except (KeyError, TypeError, ValueError, OSError) as cause:
+    except UNREADABLE as cause:
         raise BundleError(f"bundle {path.name} does not fit this code: {cause!r:.200}") from cause
     check(bundle)
     if set(_arrays_of(bundle)) != set(arrays):

@@ -153,6 +153,7 @@ def zipped(canary: Path, name: str) -> bytes:
 
 # What stands in place of `catalog.kind.npy`, an array of int8, one an item.
 HOSTILE = {
+    "a header that is cut": lambda _: header("{'descr': ('|i1', "),
     "a pickle": pickled,
     "a pickle of an older protocol": lambda canary: pickle.dumps(Canary(canary), protocol=0),
     "an array of objects": object_npy,
