@@ -17,10 +17,12 @@ import polars as pl
 
 from data.ahead import ahead
 from data.lake_tables import EVENT_COLUMNS, conformed, events_table, items_of, items_table, keyed
+from data.poison import dead_letters, sifted
 from data.record import Record
 from data.runs import NO_DAY, Runs
 from recsys.catalog import Item
 from recsys.errors import StoreUnavailable
+from recsys.events import moment
 from recsys.files import fsync_folder, locked, make_folder, write_atomic
 
 MANIFEST, ITEMS, EVENTS, WORK = "manifest.json", "items.parquet", "events", "work"
@@ -220,7 +222,10 @@ class Lake:
                 return 0
             runs = draft.runs()
             for batch in record.events_between(after_seq, upto_seq):
-                runs.add(events_table([event for _, event, _ in batch]).drop("item"))
+                tables, poison = sifted([event for _, event, _ in batch], events_table)
+                for table in tables:
+                    runs.add(table.drop("item"))
+                record.quarantine(dead_letters(poison), at=moment(batch[-1][2]))
             n_events = sum(draft.add(runs))
             draft.commit(record_seq=upto_seq)
         return n_events
