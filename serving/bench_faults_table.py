@@ -18,6 +18,7 @@ from serving.bench_faults import (
 )
 from serving.bench_faults_crowd import event_flood, held_loop, slow_clients
 from serving.bench_faults_disk import failed_fsync, failed_writes
+from serving.bench_faults_soak import soak
 from serving.bench_faults_start import bare_start, damaged_bundle, killed_service
 
 Row = dict[str, Any]
@@ -54,6 +55,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "R35": Scenario("10 rolling restarts", lambda home: rolling_restart(home, press=MANY)),
     "R37": Scenario("500 clients of a byte a second", slow_clients),
     "R38": Scenario("a worker killed every 5 s", lambda home: killed_workers(home, times=5)),
+    "R39": Scenario(
+        "two minutes, a fault every ten seconds", lambda home: soak(home, seconds=120, every_s=10)
+    ),
     "R40": Scenario("a steady load", held_loop),
 }
 
