@@ -63,8 +63,8 @@ class Press:
         How often a request for a list without an answer is sent in all.
     """
 
-    lists_per_second: float = 300.0
-    batches_per_second: float = 30.0
+    lists_per_second: float = 100.0
+    batches_per_second: float = 20.0
     batch: int = 10
     connections: int = 16
     tries: int = 1
