@@ -12,7 +12,7 @@ from rich.table import Table
 
 from recsys.errors import ConfigError
 from serving.bench_faults_shop import furnish
-from serving.bench_faults_table import SCENARIOS, SHOWN, Row, page, row_of
+from serving.bench_faults_table import SCENARIOS, SHOWN, Row, page, row_of, shown
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def measure_faults(
 def _show(console: Console, rows: list[Row]) -> None:
     table = Table("test", "what breaks", *SHOWN.values(), "more")
     for row in rows:
-        figures = [f"{row[key]:,}" for key in SHOWN]
+        figures = [shown(row[key]) for key in SHOWN]
         more = ", ".join(f"{name} {value:g}" for name, value in row["more"].items())
         table.add_row(row["test"], row["says"], *figures, more)
     console.print(table)

@@ -129,6 +129,8 @@ def failed_writes(home: Home) -> Broken:
                 until(lambda: served.post_events(f"probe-{time.monotonic()}")[0] != 202, 20)
                 time.sleep(1)
 
-        broken = under_load(served, breaking, press=Press(lists_per_second=50, batches_per_second=10, connections=4))
+        broken = under_load(
+            served, breaking, press=Press(lists_per_second=50, batches_per_second=10, connections=4)
+        )
     broken.lost = lost_of(home, broken.events)
     return broken

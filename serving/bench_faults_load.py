@@ -74,7 +74,7 @@ class Outcome:
             "p50_ms": percentile(self.latency_ms, 50),
             "p99_ms": percentile(self.latency_ms, 99),
             "max_ms": percentile(self.latency_ms, 100),
-            "valid_%": round(100 * self.share_good, 3),
+            "valid_%": round(100 * self.share_good, 3) if self.sent else float("nan"),
         }
 
 

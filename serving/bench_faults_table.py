@@ -77,6 +77,11 @@ def row_of(name: str, home: Path) -> Row:
     }
 
 
+def shown(value: float) -> str:
+    """A figure in a table; a dash where nothing was asked."""
+    return "–" if value != value else f"{value:,}"
+
+
 def page(rows: Sequence[Row]) -> str:
     """The rows as a section of `benchmarks/RESULTS.md`."""
     lines = [
@@ -90,7 +95,7 @@ def page(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         more = ", ".join(f"{name} {value:g}" for name, value in row["more"].items())
-        told = " | ".join(f"{row[key]:,}" for key in SHOWN)
+        told = " | ".join(shown(row[key]) for key in SHOWN)
         command = f"`dapei bench faults --only {row['test']}`"
         lines.append(f"| {row['test']} | {row['says']} | {told} | {more} | {command} |")
     return "\n".join(lines) + "\n"
