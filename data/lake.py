@@ -223,8 +223,8 @@ class Lake:
             runs = draft.runs()
             for batch in record.events_between(after_seq, upto_seq):
                 tables, poison = sifted([event for _, event, _ in batch], events_table)
-                for table in tables:
-                    runs.add(table.drop("item"))
+                if tables:
+                    runs.add(pl.concat(tables).drop("item"))
                 record.quarantine(dead_letters(poison), at=moment(batch[-1][2]))
             n_events = sum(draft.add(runs))
             draft.commit(record_seq=upto_seq)

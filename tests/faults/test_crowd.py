@@ -62,7 +62,9 @@ def test_while_the_record_makes_events_wait_lists_are_answered(home):
     """The loop is never held: what waits for the record waits in a thread (R40)."""
     waited = threading.Event()
     with serving(home.root) as served:
-        holder = sqlite3.connect(home.root / "record.db", isolation_level=None, timeout=10)
+        holder = sqlite3.connect(
+            home.root / "record.db", isolation_level=None, check_same_thread=False
+        )
         holder.execute("BEGIN IMMEDIATE")
 
         def lists_alone() -> None:
