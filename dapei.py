@@ -49,6 +49,10 @@ BENCH: dict[str, tuple[str, str]] = {
         "serving.bench_cli",
         "Lists next to a bare endpoint in one run, events, a swap of the bundle, a start.",
     ),
+    "faults": (
+        "serving.bench_faults_cli",
+        "What people notice while something breaks: latency, and the share of valid lists.",
+    ),
 }
 
 

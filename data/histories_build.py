@@ -19,7 +19,7 @@ from data.lake import Lake, Manifest
 from data.runs import person_ranges
 from recsys.arrays import flat, save
 from recsys.events import EventType
-from recsys.files import fsync_tree, locked, write_atomic
+from recsys.files import fsync_tree, locked, make_folder, write_atomic
 from recsys.histories import UNDATED, History, order_key
 from recsys.ids import IdMap, Ints
 
@@ -53,7 +53,7 @@ def build_histories(
         The lake holds another part of the record.
     """
     lake = Lake(home.lake)
-    home.histories.mkdir(parents=True, exist_ok=True)
+    make_folder(home.histories)
     with locked(home.histories):
         manifest = lake.manifest()
         if record_seq is not None and record_seq != manifest.record_seq:

@@ -17,11 +17,13 @@ import polars as pl
 
 from data.ahead import ahead
 from data.lake_tables import EVENT_COLUMNS, conformed, events_table, items_of, items_table, keyed
+from data.poison import dead_letters, sifted
 from data.record import Record
 from data.runs import NO_DAY, Runs
 from recsys.catalog import Item
 from recsys.errors import StoreUnavailable
-from recsys.files import fsync_folder, locked, write_atomic
+from recsys.events import moment
+from recsys.files import fsync_folder, locked, make_folder, write_atomic
 
 MANIFEST, ITEMS, EVENTS, WORK = "manifest.json", "items.parquet", "events", "work"
 # Histories are built by ranges of persons; the smaller the groups, the less is read twice.
@@ -127,7 +129,7 @@ class Draft:
     def _write(self, day: int, events: pl.DataFrame) -> Part:
         iso = None if day == NO_DAY else (date(1970, 1, 1) + timedelta(days=day)).isoformat()
         folder = self.lake.folder / EVENTS / (iso or "undated")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / f"{self.manifest.version + 1:08}-{len(self.parts):05}.parquet"
         events.write_parquet(
             path, compression="zstd", compression_level=1, row_group_size=ROWS_A_GROUP
@@ -194,7 +196,7 @@ class Lake:
     @contextmanager
     def writing(self) -> Iterator[Draft]:
         """Hold the lake alone, waiting for it, and add; what is not committed is dropped."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with locked(self.folder):
             manifest, work = self.manifest(), self.folder / WORK
             self._clear(manifest)
@@ -220,7 +222,10 @@ class Lake:
                 return 0
             runs = draft.runs()
             for batch in record.events_between(after_seq, upto_seq):
-                runs.add(events_table([event for _, event, _ in batch]).drop("item"))
+                tables, poison = sifted([event for _, event, _ in batch], events_table)
+                if tables:
+                    runs.add(pl.concat(tables).drop("item"))
+                record.quarantine(dead_letters(poison), at=moment(batch[-1][2]))
             n_events = sum(draft.add(runs))
             draft.commit(record_seq=upto_seq)
         return n_events
@@ -229,7 +234,7 @@ class Lake:
         """Bring the snapshot of the record's items up to date; returns its version."""
         version = record.item_version()
         if self.item_version() != version:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             beside = self.folder / f".{ITEMS}.{os.getpid()}"
             table = items_table(record.items())
             table.write_parquet(beside, compression="zstd", metadata={_VERSION_KEY: str(version)})

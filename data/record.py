@@ -41,7 +41,7 @@ from data.record_upgrade import upgrade
 from recsys.catalog import Item
 from recsys.errors import ConfigError, StoreUnavailable
 from recsys.events import Event, ServedList, millis, moment
-from recsys.files import locked
+from recsys.files import locked, make_folder
 
 __all__ = ["Batch", "News", "Outcome", "Quarantined", "Record"]
 
@@ -139,7 +139,7 @@ class Record:
         folder = Path(url.database or "").parent
         record = cls(Store(url, busy_s=busy_s))
         if record.is_file:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         try:
             # SQLite does not wait for another process that is just making the same file.
             with locked(folder) if record.is_file else nullcontext():

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -23,7 +24,7 @@ from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
-from recsys.files import fsync_folder, fsync_tree, locked, sha256_of
+from recsys.files import fsync_folder, fsync_tree, locked, make_folder, sha256_of
 from recsys.fresh import Fresh
 from recsys.interactions import Taste, Weighting
 from recsys.models.base import Model, learned_names, parameters
@@ -46,6 +47,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 MAX_NEWEST = 1_000
 # A blend's score of what no source has an opinion on; others are about 0 and above.
 UNHEARD = -1.0
+
+# TokenError: numpy reads the header of an array with Python's own tokenizer.
+UNREADABLE = (KeyError, TypeError, ValueError, OSError, SyntaxError, TokenError)
 
 ModelTable = Mapping[str, type[Any]]
 
@@ -215,7 +219,7 @@ def write(bundle: Bundle, folder: Path, key: SigningKey, *, table: ModelTable = 
     final = folder / check_name(bundle.bundle_id, "bundle_id")
     if final.exists():
         raise BundleError(f"bundle {bundle.bundle_id} is there already; allowed: a new bundle_id")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     beside = folder / f".{bundle.bundle_id}.unfinished"
     with locked(folder):
         clear_unfinished(folder)
@@ -307,28 +311,37 @@ def read_manifest(path: Path, public: VerifyKey) -> dict[str, Any]:
     except OSError as cause:
         raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
     public.check(_PURPOSE, content, signature)
-    manifest: dict[str, Any] = orjson.loads(content)
-    if manifest["format"] != FORMAT:
-        raise BundleError(f"bundle {path.name} has format {manifest['format']}; allowed: {FORMAT}")
-    if manifest["bundle_id"] != path.name:
-        raise BundleError(f"the bundle in folder {path.name} is {manifest['bundle_id']}, moved")
+    try:
+        manifest: dict[str, Any] = orjson.loads(content)
+        said_format, bundle_id = manifest["format"], manifest["bundle_id"]
+    except (ValueError, KeyError, TypeError) as cause:
+        raise BundleError(f"the manifest of {path.name} is none: {cause!r:.100}") from cause
+    if said_format != FORMAT:
+        raise BundleError(f"bundle {path.name} has format {said_format}; allowed: {FORMAT}")
+    if bundle_id != path.name:
+        raise BundleError(f"the bundle in folder {path.name} is {bundle_id}, moved")
     return manifest
 
 
 def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
     """Raise BundleError unless a bundle's files are those its manifest names, byte for byte."""
-    files = manifest["files"]
     try:
+        files = dict(manifest["files"])
         there = {one.name for one in path.iterdir()} - {MANIFEST, SIGNATURE}
         if there != set(files):
             odd = sorted(there ^ set(files))
             raise BundleError(f"bundle {path.name} has missing or unexpected files: {odd[:5]}")
         for name, file in files.items():
+            # A link leads elsewhere, and to open a pipe is to wait for ever.
+            if (path / name).is_symlink() or not (path / name).is_file():
+                raise BundleError(f"bundle {path.name} has {name}, which is no plain file")
             size = (path / name).stat().st_size
             if size != file["bytes"] or sha256_of(path / name) != file["sha256"]:
                 raise BundleError(f"bundle {path.name} is damaged: {name} is not what was signed")
     except OSError as cause:
         raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
+    except (ValueError, KeyError, TypeError) as cause:
+        raise BundleError(f"bundle {path.name} has no list of files: {cause!r:.100}") from cause
 
 
 def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle:
@@ -344,7 +357,7 @@ def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle
     try:
         arrays = array_files.load(path)
         bundle = _restored(manifest, arrays, table)
-    except (KeyError, TypeError, ValueError, OSError) as cause:
+    except UNREADABLE as cause:
         raise BundleError(f"bundle {path.name} does not fit this code: {cause!r:.200}") from cause
     check(bundle)
     if set(_arrays_of(bundle)) != set(arrays):

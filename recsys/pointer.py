@@ -11,7 +11,7 @@ import orjson
 
 from recsys.bundle import MANIFEST, check_files, check_name, clear_unfinished, read_manifest
 from recsys.errors import BundleError
-from recsys.files import fsync_folder, locked, write_atomic
+from recsys.files import locked, make_folder, write_atomic
 from recsys.signing import SigningKey, VerifyKey
 
 CURRENT, PAST = "current.json", "pointers"
@@ -81,8 +81,7 @@ def _point(folder: Path, bundle_id: str, key: SigningKey, *, repeats: int | None
     pointer = Pointer(bundle_id=bundle_id, counter=counter, repeats=repeats or counter)
     content = _sealed(pointer, key)
     past = folder / PAST
-    past.mkdir(exist_ok=True)
-    fsync_folder(folder)
+    make_folder(past)
     write_atomic(past / f"{counter:08d}.json", content)
     write_atomic(folder / CURRENT, content)
     _drop_old(folder, key.public)

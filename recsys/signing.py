@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from recsys.errors import BundleError, ConfigError
-from recsys.files import fsync_folder, write_atomic
+from recsys.files import fsync_folder, make_folder, write_atomic
 
 PRIVATE_NAME, PUBLIC_NAME = "bundles.key", "bundles.pub"
 
@@ -80,7 +80,7 @@ class SigningKey:
         ConfigError
             The file is no such key, others may read it, or only its public half is here.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path, beside = folder / PRIVATE_NAME, folder / PUBLIC_NAME
         if not path.exists():
             if beside.exists():

@@ -37,6 +37,15 @@ if [ "${#missing[@]}" -gt 0 ] || [ "${#tested[@]}" -gt 0 ]; then
     fi
 fi
 
+# What the tests of faults stand on; without one of these they are skipped, aloud.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    for tool in strace faketime; do
+        command -v "$tool" >/dev/null || apt-get install -y -qq "$tool" \
+            || { apt-get update -qq && apt-get install -y -qq "$tool"; } \
+            || echo "$tool could not be installed: its tests are skipped" >&2
+    done
+fi
+
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements.lock

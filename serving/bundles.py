@@ -12,6 +12,7 @@ from data.record import Record
 from recsys.bundle import Bundle, ModelTable, read
 from recsys.catalog import Item
 from recsys.errors import BundleError, ConfigError, StoreUnavailable
+from recsys.golden import check_golden
 from recsys.models.table import MODELS
 from recsys.overlay import Overlay
 from recsys.pointer import Pointer, read_pointer
@@ -161,6 +162,7 @@ class Watcher:
             if public is None or pointer is None or pointer.bundle_id == self._wanted_id:
                 return None
             bundle = read(self._home.bundles / pointer.bundle_id, public, table=self._table)
+            check_golden(bundle)
         except (BundleError, ConfigError) as error:
             self._refuse(error)
             return None

@@ -91,6 +91,8 @@ class Service:
 
     Parameters
     ----------
+    turns
+        Batches of events are checked one at a time, each in a turn of the loop of its own.
     now, list_id
         The clock, and where ids of lists come from.
     """
@@ -102,6 +104,7 @@ class Service:
     persons: Persons
     cursors: Cursors
     metrics: Metrics = field(default_factory=Metrics)
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     told: Told = field(default_factory=Told)
     now: Callable[[], datetime] = utc_now
     list_id: Callable[[], str] = new_list_id
@@ -247,7 +250,10 @@ class Service:
             The record cannot take them now; nothing is promised, the same batch may be sent again.
         """
         received_at = self.now()
-        checked = check_batch(bodies, received_at)
+        async with self.turns:
+            checked = check_batch(bodies, received_at)
+            # Whoever asks for a list meanwhile goes first: a flood of events must not hold it.
+            await asyncio.sleep(0)
         outcomes: list[Outcome] = []
         if checked.events:
             outcomes = await self.writer.submit(checked.events, received_at)

@@ -1,14 +1,17 @@
-"""Several processes behind one listening socket: started, restarted when they die, stopped."""
+"""Several processes behind one listening socket: started, replaced, restarted, stopped."""
 
 import asyncio
 import gc
 import logging
+import math
 import os
+import select
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -17,6 +20,7 @@ import uvloop
 from fastapi import FastAPI
 
 from recsys.errors import ConfigError
+from serving.draining import HEARD_S, Connection, Server
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,6 +35,9 @@ YOUNG_S = 1.0
 PAUSE_S = 0.5
 # How much longer than its requests a worker may take to stop before it is killed.
 KILL_AFTER_S = 3
+# How long a worker that shall replace another may take until it answers.
+START_S = 60.0
+LOOK_S = 0.2
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -48,9 +55,30 @@ def listening(host: str, port: int) -> socket.socket:
         raise ConfigError(f"port {port} of {host} cannot be used: {cause.strerror}") from cause
 
 
+@dataclass(slots=True)
+class Replacing:
+    """A rolling restart: old workers go one by one, each when a new one answers in its place.
+
+    Parameters
+    ----------
+    old
+        Those that are still to go.
+    newcomer
+        Who takes the place of the first of them once it answers.
+    leaving
+        Those told to stop, and until when they may take.
+    """
+
+    old: list[int] = field(default_factory=list)
+    newcomer: int | None = None
+    leaving: dict[int, float] = field(default_factory=dict)
+
+
 @dataclass(slots=True, kw_only=True)
 class Workers:
     """A parent that keeps `n` workers alive on one socket.
+
+    SIGTERM and SIGINT stop it; SIGHUP replaces every worker without dropping a request.
 
     Parameters
     ----------
@@ -63,51 +91,119 @@ class Workers:
     settings: Settings
     app: Callable[[], FastAPI]
     _born_at: dict[int, float] = field(default_factory=dict)
+    _replacing: Replacing = field(default_factory=Replacing)
     _is_stopping: bool = False
+    # Reading and writing ends. The parent alone holds the writing end of `_alive`, so workers see
+    # when it is gone, however it went; on `_ready` workers say that they answer; signals wake.
+    _alive: tuple[int, int] = field(default_factory=os.pipe)
+    _ready: tuple[int, int] = field(default_factory=os.pipe)
+    _woken: tuple[int, int] = field(default_factory=os.pipe)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; in a worker this never returns."""
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        signal.signal(signal.SIGALRM, self._kill)
+        for end in (self._ready[0], *self._woken):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._woken[1], warn_on_full_buffer=False)
+        for number, handler in self._handlers().items():
+            signal.signal(number, handler)
         # What was loaded so far stays for good: workers share it, and no collection walks it again.
         gc.freeze()
-        # Its other end is closed when the parent is gone, however it went; then workers stop.
-        alive, held = os.pipe()
         for _ in range(self.n):
-            self._start(alive, held)
+            self._start()
         while self._born_at:
-            self._bury(alive, held)
+            is_replacing = self._replacing.newcomer is not None or self._replacing.leaving
+            wait_s = LOOK_S if is_replacing else None
+            select.select([self._ready[0], self._woken[0]], [], [], wait_s)
+            _emptied(self._woken[0])
+            self._welcome()
+            while self._bury():
+                pass
+            self._replace_next()
 
-    def _start(self, alive: int, held: int) -> None:
+    def _handlers(self) -> dict[int, Callable[[int, FrameType | None], None]]:
+        return {
+            signal.SIGTERM: self._stop,
+            signal.SIGINT: self._stop,
+            signal.SIGALRM: self._kill,
+            signal.SIGHUP: self._replace_all,
+            # Without a handler the end of a worker would not wake the parent.
+            signal.SIGCHLD: lambda _number, _frame: None,
+        }
+
+    def _start(self) -> int:
         pid = os.fork()
         if pid:
             self._born_at[pid] = time.monotonic()
             if self._is_stopping:
                 os.kill(pid, signal.SIGTERM)
-            return
-        os.close(held)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            return pid
+        signal.set_wakeup_fd(-1)
+        for number in self._handlers():
             signal.signal(number, signal.SIG_DFL)
-        uvloop.run(self._work(alive))
+        os.close(self._alive[1])
+        uvloop.run(self._work())
         sys.exit(0)
 
-    def _bury(self, alive: int, held: int) -> None:
-        """Wait for a worker to end and start another one in its place."""
-        pid, status = os.wait()
+    def _bury(self) -> bool:
+        """Whether a worker had ended; another one takes its place unless it was told to go."""
+        pid, status = os.waitpid(-1, os.WNOHANG) if self._born_at else (0, 0)
+        if not pid:
+            return False
         lived_s = time.monotonic() - self._born_at.pop(pid)
-        if self._is_stopping:
-            return
+        was_told = self._replacing.leaving.pop(pid, None) is not None
+        if self._is_stopping or was_told:
+            return True
         log.error("worker pid=%d ended status=%d", pid, os.waitstatus_to_exitcode(status))
+        if pid == self._replacing.newcomer:
+            self._give_up(f"the new worker pid={pid} did not start")
+            return True
         if lived_s < YOUNG_S:
             time.sleep(PAUSE_S)
+        if pid in self._replacing.old:
+            self._replacing.old.remove(pid)
         if not self._is_stopping:
-            self._start(alive, held)
+            self._start()
+        return True
 
-    async def _work(self, alive: int) -> None:
+    def _welcome(self) -> None:
+        """Hear who answers now; the newcomer's elder may go."""
+        replacing = self._replacing
+        answering = {int(pid) for pid in _emptied(self._ready[0]).split()}
+        if replacing.newcomer not in answering:
+            return
+        replacing.newcomer = None
+        if replacing.old:
+            elder = replacing.old.pop(0)
+            replacing.leaving[elder] = time.monotonic() + self.settings.stop_s + KILL_AFTER_S
+            os.kill(elder, signal.SIGTERM)
+
+    def _replace_all(self, _number: int, _frame: FrameType | None) -> None:
+        there = [pid for pid in self._born_at if pid not in self._replacing.leaving]
+        self._replacing.old = [pid for pid in there if pid != self._replacing.newcomer]
+        log.info("replacing %d workers one by one", len(self._replacing.old))
+
+    def _replace_next(self) -> None:
+        """One at a time: the next is started when the last one's elder is gone."""
+        replacing, now = self._replacing, time.monotonic()
+        for pid in [pid for pid, until in replacing.leaving.items() if now > until]:
+            log.error("worker pid=%d did not stop in time, killing it", pid)
+            os.kill(pid, signal.SIGKILL)
+        if replacing.newcomer is not None:
+            if now - self._born_at[replacing.newcomer] > START_S:
+                os.kill(replacing.newcomer, signal.SIGKILL)
+        elif replacing.old and not replacing.leaving and not self._is_stopping:
+            replacing.newcomer = self._start()
+
+    def _give_up(self, why: str) -> None:
+        log.error(
+            "replacing ends here, %d workers stay as they were: %s", len(self._replacing.old), why
+        )
+        self._replacing.old, self._replacing.newcomer = [], None
+
+    async def _work(self) -> None:
         config = uvicorn.Config(
             self.app(),
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -116,10 +212,10 @@ class Workers:
             server_header=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=self.settings.stop_s,
+            timeout_graceful_shutdown=max(1, self.settings.stop_s - math.ceil(HEARD_S)),
         )
-        server = uvicorn.Server(config)
-        asyncio.get_running_loop().add_reader(alive, setattr, server, "should_exit", True)
+        server = Server(config, lambda: os.write(self._ready[1], b"%d\n" % os.getpid()))
+        asyncio.get_running_loop().add_reader(self._alive[0], setattr, server, "should_exit", True)
         await server.serve(sockets=[self.sock])
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -137,3 +233,12 @@ class Workers:
     def _signal_all(self, number: int) -> None:
         for pid in list(self._born_at):
             os.kill(pid, number)
+
+
+def _emptied(pipe: int) -> bytes:
+    """All that was said on a pipe."""
+    said = b""
+    with suppress(BlockingIOError):
+        while part := os.read(pipe, 4_096):
+            said += part
+    return said

@@ -41,6 +41,7 @@ ORDER = [
     "ladder",
     "reasons",
     "recommend",
+    "golden",
     "lookback",
     "contenders",
     "evaluation",

@@ -19,7 +19,7 @@ from recsys.signing import SigningKey, VerifyKey
 from training.config import TrainConfig
 from training.config_toml import dumped
 from training.fit import Progress, quiet
-from training.release import Release, release
+from training.release import Judged, Release, release
 from training.shop import load
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -64,7 +64,7 @@ def train(
         config,
         created_at=now,
         origin=origin,
-        is_evaluated=is_evaluated,
+        judged=Judged(is_evaluated=is_evaluated, before=_figures_in_use(home, key.public)),
         progress=progress,
     )
     path = write(made.bundle, home.bundles, key)
@@ -74,6 +74,16 @@ def train(
     else:
         drop_old(home.bundles, key.public)
     return Trained(release=made, path=path, is_published=is_published)
+
+
+def _figures_in_use(home: Home, public: VerifyKey) -> dict[str, Any] | None:
+    """The figures of the bundle in use; None if there is none, or none that can be read."""
+    try:
+        bundle_id = pointed(home.bundles, public)
+        manifest = bundle_id and read_manifest(home.bundles / bundle_id, public)
+    except BundleError:
+        return None
+    return manifest["figures"] if manifest else None
 
 
 def collect(home: Home) -> int:

@@ -1,5 +1,6 @@
 """A bundle with the figures that say whether it may be published."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -11,12 +12,14 @@ from recsys.catalog import Kind
 from recsys.errors import ConfigError
 from recsys.events import Event, EventType
 from recsys.figures import GAIN
+from recsys.golden import FIGURE, golden
 from recsys.histories import History
 from recsys.recommend import Request, recommend
 from training.config import TrainConfig
 from training.evaluate import Evaluation, Plan, evaluate_by_time, questions, scenes_asked
 from training.fit import Progress, fit, quiet, served_losses
 from training.shop import Shop
+from training.vitals import plain, vital_failures, vitals
 
 KS = (10, 20)
 # With fewer persons an interval says nothing.
@@ -25,7 +28,9 @@ GATE_RULE = (
     "published only if every scene gives a stranger, and a person who had the most popular item, a "
     "list that is not empty and has finite scores; and if, on the split by time, NDCG@20 of the "
     "home list is not significantly below that of popularity alone (95 % interval of the paired "
-    f"difference not wholly below 0; asked only with {MIN_PERSONS} persons or more)"
+    f"difference not wholly below 0; asked only with {MIN_PERSONS} persons or more); and if, on "
+    "persons it learned from, lists are about the person, find what they must have seen, and reach "
+    "at least half of the items that the bundle in use does"
 )
 
 
@@ -36,6 +41,25 @@ class Release:
     bundle: Bundle
     evaluation: Evaluation | None
     refusals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a bundle is judged by, besides what is asked of every bundle.
+
+    Parameters
+    ----------
+    is_evaluated
+        Whether its configuration is measured on a split by time.
+    before
+        The figures of the bundle in use, if there is one.
+    """
+
+    is_evaluated: bool = True
+    before: Mapping[str, Any] | None = None
+
+
+ALL = Judged()
 
 
 def new_bundle_id(created_at: datetime) -> str:
@@ -49,7 +73,7 @@ def release(
     *,
     created_at: datetime,
     origin: dict[str, Any],
-    is_evaluated: bool = True,
+    judged: Judged = ALL,
     progress: Progress = quiet,
 ) -> Release:
     """Evaluate on a split by time, then learn from everything.
@@ -60,7 +84,7 @@ def release(
         What the bundle shall say of where it comes from, besides what is known here.
     """
     evaluation, note = None, "not asked for"
-    if is_evaluated:
+    if judged.is_evaluated:
         try:
             evaluation, note = evaluated(shop, config, progress), ""
         except ConfigError as error:
@@ -68,11 +92,18 @@ def release(
             note = str(error)
     bundle = fit(shop, config, bundle_id=new_bundle_id(created_at), progress=progress)
     losses = served_losses(bundle, shop, seed=config.seed, progress=progress)
-    refusals = (*golden_failures(bundle, created_at), *comparison_failures(evaluation))
+    signs = vitals(bundle, shop, seed=config.seed)
+    refusals = (
+        *golden_failures(bundle, created_at),
+        *comparison_failures(evaluation),
+        *vital_failures(signs, judged.before),
+    )
     figures = {
         "evaluation": evaluation.plain() if evaluation else {"skipped": note},
         "served_recall": losses,
         "contributions": contributions(bundle),
+        "vitals": plain(signs),
+        FIGURE: [] if refusals else golden(bundle, seed=config.seed),
         "gate": {"rule": GATE_RULE, "refusals": list(refusals)},
     }
     by = {"created_at": created_at.isoformat(), **origin}

@@ -16,6 +16,7 @@ from training.release import (
     GATE_RULE,
     KS,
     MIN_PERSONS,
+    Judged,
     comparison_failures,
     golden_failures,
     new_bundle_id,
@@ -54,7 +55,7 @@ def test_bundle_learns_from_what_the_evaluation_held_out(made, shop):
 
 
 def test_evaluation_can_be_left_out(shop):
-    made = release(shop, CONFIG, created_at=NOW, origin={}, is_evaluated=False)
+    made = release(shop, CONFIG, created_at=NOW, origin={}, judged=Judged(is_evaluated=False))
     assert made.evaluation is None
     assert made.bundle.figures["evaluation"] == {"skipped": "not asked for"}
 

@@ -1,0 +1,109 @@
+"""One worker's server: cuts requests that never arrive, and stops without dropping any that do."""
+
+import asyncio
+import socket
+from asyncio import TimerHandle
+from collections.abc import Callable
+from typing import cast
+
+import orjson
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# A whole request takes milliseconds to arrive; who needs longer holds a place others need.
+ARRIVE_S = 8.0
+# How long a stopping worker still hears connections that were silent, to tell them it closes. A
+# request that is on its way when its connection is closed is lost for its sender.
+HEARD_S = 2.0
+# As long as connections may wait in the queue of the socket when a worker is told to stop.
+ACCEPT_S = 0.05
+_LATE = orjson.dumps({"error": "too_slow", "detail": "the request did not arrive in time"})
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(_LATE), _LATE)
+)
+
+
+class Connection(HttpToolsProtocol):
+    """An HTTP connection whose every request must arrive whole within `ARRIVE_S`."""
+
+    _arrives: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection that never says anything is closed like one that fell silent."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request is here; the others have so long."""
+        super().on_message_begin()
+        self._arrived()
+        self._arrives = self.loop.call_later(ARRIVE_S, self._cut)
+
+    def on_message_complete(self) -> None:
+        """The last byte is here."""
+        self._arrived()
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing comes any more."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def _arrived(self) -> None:
+        if self._arrives is not None:
+            self._arrives.cancel()
+            self._arrives = None
+
+    def _cut(self) -> None:
+        if not self.transport.is_closing():
+            if self.cycle is None or not self.cycle.response_started:
+                self.transport.write(_TOO_SLOW)
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """A server that tells its parent when it takes requests, and drains before it stops.
+
+    Told to stop, it takes what waits in the socket's queue, then accepts no more; it answers every
+    request that arrives with `connection: close` and gives silent connections `HEARD_S` to say
+    something, so that senders learn of the end from an answer.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then stop as usual."""
+        await asyncio.sleep(ACCEPT_S)
+        for server in self.servers:
+            server.close()
+        # In place: answers under way hold the same list.
+        self.server_state.default_headers.append((b"connection", b"close"))
+        for one in self.server_state.connections:
+            _close_after_answer(cast(Connection, one))
+        await self._until_silent()
+        await super().shutdown(sockets=sockets)
+
+    async def _until_silent(self) -> None:
+        loop = asyncio.get_running_loop()
+        end_at = loop.time() + HEARD_S
+        while self.server_state.connections and loop.time() < end_at:
+            await asyncio.sleep(0.02)
+        # Timers run before what has arrived is read, and it must be read before anything is closed.
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+def _close_after_answer(one: Connection) -> None:
+    if one.cycle is not None and not one.cycle.response_complete:
+        one.cycle.keep_alive = False

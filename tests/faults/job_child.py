@@ -1,0 +1,129 @@
+"""Jobs that are stopped and killed, forked from a process that has loaded everything.
+
+Usage: job_child.py JOB FOLDER SIGNAL TIMES. Runs the job once to its end to see how long it takes,
+then again and again, each time stopped at another moment. One JSON line on stdout.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from data.home import Home
+from data.importing import run_import
+from recsys.bundle import read, write
+from recsys.catalog import Catalog
+from recsys.pointer import publish, read_pointer
+from recsys.signing import SigningKey
+from tests.faults.power_child import TABLE
+from tests.planted import NOW, FixedForAll, bundle_of, item
+from tests.training.planted_home import CONFIG
+from training.cycle import collect, train
+
+
+def publishing(home: Home) -> None:
+    """One more bundle, written and published."""
+    key = SigningKey.load_or_make(home.keys)
+    bundle = bundle_of(Catalog.of([item(n) for n in range(8)]), {"p": FixedForAll(items=(3, 1))})
+    bundle_id = f"bundle-{time.monotonic_ns()}"
+    write(replace(bundle, bundle_id=bundle_id), home.bundles, key, table=TABLE)
+    publish(home.bundles, bundle_id, key)
+
+
+def publishing_in_place(home: Home) -> None:
+    """The defect: files appear under their last name one after the other, the pointer first."""
+    publishing(home)
+    key = SigningKey.load_or_make(home.keys)
+    pointer = read_pointer(home.bundles, key.public)
+    path = home.bundles / pointer.bundle_id
+    for one in sorted(path.iterdir()):
+        content = one.read_bytes()
+        one.write_bytes(b"")
+        time.sleep(0.001)
+        one.write_bytes(content)
+
+
+def importing(home: Home) -> None:
+    """Events of a file to the lake, and histories built."""
+    run_import(home.root / "log.toml", [home.root / "log.csv"], home, now=NOW)
+
+
+def training(home: Home) -> None:
+    """A bundle of what the home holds."""
+    train(home, CONFIG, now=NOW, wants_publish=True, is_evaluated=False)
+
+
+def cycling(home: Home) -> None:
+    """Record to lake to histories to bundle."""
+    collect(home)
+    training(home)
+
+
+JOBS: dict[str, Callable[[Home], None]] = {
+    "publishing": publishing,
+    "publishing_in_place": publishing_in_place,
+    "importing": importing,
+    "training": training,
+    "cycling": cycling,
+}
+
+
+def forked(work: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        work()
+    finally:
+        os._exit(0)
+
+
+def whole(home: Home) -> str:
+    """What is wrong with the bundle in use; empty if it reads whole, or there is none."""
+    public = SigningKey.load_or_make(home.keys).public
+    try:
+        pointer = read_pointer(home.bundles, public) if home.bundles.exists() else None
+        if pointer is not None and pointer.bundle_id.startswith("bundle-"):
+            read(home.bundles / pointer.bundle_id, public, table=TABLE)
+        elif pointer is not None:
+            read(home.bundles / pointer.bundle_id, public)
+    except Exception as error:  # whatever it is, it is told
+        return repr(error)
+    return ""
+
+
+def run(job: str, folder: Path, number: int, times: int) -> dict:
+    rng, broken, slowest_s, stopped = random.Random(33), [], 0.0, 0
+    work = JOBS[job]
+    timed = folder / "timed"
+    shutil.copytree(folder / "home", timed)
+    began_at = time.monotonic()
+    os.waitpid(forked(lambda: work(Home(timed))), 0)
+    whole_s = time.monotonic() - began_at
+    home = Home(folder / "home")
+    for n in range(times):
+        pid = forked(lambda: work(home))
+        time.sleep(whole_s * (n + rng.random()) / times)
+        told_at = time.monotonic()
+        os.kill(pid, number)
+        _, status = os.waitpid(pid, 0)
+        stopped += os.WIFSIGNALED(status)
+        slowest_s = max(slowest_s, time.monotonic() - told_at)
+        if wrong := whole(home):
+            broken.append(wrong)
+    work(home)
+    return {"broken": broken, "stopped": stopped, "slowest_s": slowest_s, "last": whole(home)}
+
+
+if __name__ == "__main__":
+    name, place, sent, n_times = sys.argv[1:]
+    said = run(name, Path(place), int(sent), int(n_times))
+    sys.stdout.write(orjson.dumps(said).decode() + "\n")
