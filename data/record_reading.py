@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
 
-from data.record_statements import BETWEEN, Found
+from data.record_statements import BETWEEN, Found, counter
 from data.record_store import Store
 from recsys.errors import StoreUnavailable
 
@@ -29,13 +29,19 @@ def rows_between(
         Something else than damage is in the way, or there is too much of it to look past.
     """
     before = len(damaged)
+    with store.reading() as connection:
+        upto_seq = min(upto_seq, counter(connection, "seq") or 0)
     while after_seq < upto_seq:
         if len(damaged) - before > MAX_DAMAGED:
             raise StoreUnavailable(
                 f"the record is damaged, got {MAX_DAMAGED} events that cannot be read; "
                 "put a copy back"
             )
+        first = after_seq + 1
         rows, after_seq = _next_rows(store, after_seq, upto_seq, batch, damaged)
+        # Numbers have no gaps, so an event that damage hides from the walk is seen to be missing.
+        if len(rows) < after_seq + 1 - first:
+            damaged.update(set(range(first, after_seq + 1)) - {row[0] for row in rows})
         if rows:
             yield rows
 
