@@ -1,6 +1,7 @@
 """/v1/items: put, switched, read back; what lists show of it at once, on every worker."""
 
 import json
+from threading import Event
 
 import pytest
 
@@ -153,20 +154,21 @@ def test_a_bundle_that_is_being_read_keeps_nothing_on_sale(shop, wait_for, monke
     stocked(shop)
     service = shop.service()
     with shop.client_of(service) as client:
-        started, finish = [], []
+        started, finish = Event(), Event()
 
         def slow():
-            started.append(1)
-            while not finish:
-                pass
+            started.set()
+            finish.wait(60)
 
         monkeypatch.setattr(service.watcher, "_new_bundle", slow)
-        wait_for(lambda: started)
-        record = Record.open(shop.home.record_path)
-        record.switch_items(["item-1004"], available=False, at=NOW)
-        record.close()
-        wait_for(lambda: "item-1004" not in ids(ask(client, k=100)))
-        finish.append(1)
+        try:
+            assert started.wait(10)
+            record = Record.open(shop.home.record_path)
+            record.switch_items(["item-1004"], available=False, at=NOW)
+            record.close()
+            wait_for(lambda: "item-1004" not in ids(ask(client, k=100)))
+        finally:
+            finish.set()
 
 
 def test_many_are_switched_at_once(shop):
