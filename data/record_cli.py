@@ -10,13 +10,17 @@ from data.home import Home
 from data.record import Record
 from recsys.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True)
+group = typer.Typer(
+    no_args_is_help=True, help="Copy the record while it is written to, put it back, check it."
+)
+app.add_typer(group, name="record")
 
 HomeOption = Annotated[Path, typer.Option(envvar="DAPEI_HOME", help="The shop's home folder.")]
 CopyArgument = Annotated[Path, typer.Argument(help="The copy: one file.")]
 
 
-@app.command()
+@group.command()
 def backup(copy: CopyArgument, home: HomeOption) -> None:
     """Copy a record in a file as it is at one moment; the service goes on meanwhile."""
     record = Record.of(Home(home))
@@ -27,7 +31,7 @@ def backup(copy: CopyArgument, home: HomeOption) -> None:
     Console().print(f"the record is copied to {copy}", highlight=False, soft_wrap=True)
 
 
-@app.command()
+@group.command()
 def restore(copy: CopyArgument, home: HomeOption) -> None:
     """Put a copy into a home that has no record yet."""
     shop = Home(home)
@@ -45,7 +49,7 @@ def restore(copy: CopyArgument, home: HomeOption) -> None:
     Console().print(f"{home} has a record of {n_events:,} events", highlight=False, soft_wrap=True)
 
 
-@app.command()
+@group.command()
 def check(home: HomeOption) -> None:
     """Read every event and every deed of the audit; the exit code is 3 if one is damaged."""
     record = Record.of(Home(home))

@@ -1,57 +1,36 @@
 """The hand-over from training to serving: everything a list needs, and no person.
 
-On disk a folder: `manifest.json`, its signature, one .npy file a learned array. It appears whole or
-not at all, and whoever reads it checks who signed it, every file's hash, and every array.
+How it lies on disk is `recsys.bundle_files`' business.
 """
 
 import re
-import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from tokenize import TokenError
 from typing import Any, get_type_hints
 
 import numpy as np
-import orjson
 
-from recsys import arrays as array_files
-from recsys.arrays import Arrays, built, flat
 from recsys.blend import Blend
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.errors import BundleError
-from recsys.events import EVENT_WORDS
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
-from recsys.files import fsync_folder, fsync_tree, locked, make_folder, sha256_of
 from recsys.fresh import Fresh
-from recsys.interactions import Taste, Weighting
-from recsys.models.base import Model, learned_names, parameters
-from recsys.models.table import MODELS
+from recsys.interactions import Taste
+from recsys.models.base import Model
 from recsys.overlay import Overlay
-from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, Source, among, known_items
+from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, among, known_items
 from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
-from recsys.signing import SigningKey, VerifyKey
 from recsys.soundness import check_catalog, check_facts, check_model, check_positions, check_value
 from recsys.stages import STAGES
 from recsys.watching import WatchCurve
 
-FORMAT = 1
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-_PURPOSE = "bundle manifest"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-# So many of each kind fill lists for which nothing else is left.
-MAX_NEWEST = 1_000
 # A blend's score of what no source has an opinion on; others are about 0 and above.
 UNHEARD = -1.0
-
-# TokenError: numpy reads the header of an array with Python's own tokenizer.
-UNREADABLE = (KeyError, TypeError, ValueError, OSError, SyntaxError, TokenError)
-
-ModelTable = Mapping[str, type[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -205,208 +184,3 @@ def _check_scorer(bundle: Bundle, scene: str, pipeline: Pipeline) -> None:
         ranker, where = bundle.rankers[scene], f"rankers.{scene}"
         check_value(ranker, Ranker, where)
         check_ranker(ranker, names_of([source.name for source in pipeline.sources]), where)
-
-
-def write(bundle: Bundle, folder: Path, key: SigningKey, *, table: ModelTable = MODELS) -> Path:
-    """Write a bundle into the folder of bundles; a crash leaves nothing a reader would see.
-
-    Raises
-    ------
-    BundleError
-        The bundle is not sound, or its id is taken.
-    """
-    check(bundle)
-    final = folder / check_name(bundle.bundle_id, "bundle_id")
-    if final.exists():
-        raise BundleError(f"bundle {bundle.bundle_id} is there already; allowed: a new bundle_id")
-    make_folder(folder)
-    beside = folder / f".{bundle.bundle_id}.unfinished"
-    with locked(folder):
-        clear_unfinished(folder)
-        beside.mkdir()
-        try:
-            _fill(beside, bundle, key, table)
-            beside.rename(final)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        fsync_folder(folder)
-    return final
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Remove what killed writers left; only for who holds the folder's lock."""
-    for path in folder.glob(".*.unfinished"):
-        shutil.rmtree(path)
-
-
-def _fill(folder: Path, bundle: Bundle, key: SigningKey, table: ModelTable) -> None:
-    array_files.save(_arrays_of(bundle), folder)
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(folder.iterdir())
-    }
-    content = orjson.dumps(
-        _said(bundle, table) | {"files": files},
-        option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS,
-    )
-    (folder / MANIFEST).write_bytes(content)
-    (folder / SIGNATURE).write_bytes(key.sign(_PURPOSE, content))
-    fsync_tree(folder)
-
-
-def _arrays_of(bundle: Bundle) -> Arrays:
-    found = flat(bundle.catalog, "catalog")
-    found |= flat(bundle.taste.video_s, "taste.video_s")
-    found |= flat(bundle.taste.weighting.watch, "taste.watch")
-    found |= flat(
-        bundle.catalog.newest(MAX_NEWEST) if bundle.newest is None else bundle.newest, "newest"
-    )
-    for scene, ranker in bundle.rankers.items():
-        found |= flat(ranker, f"rankers.{check_name(scene, 'a scene')}")
-    for scene, blend in bundle.blends.items():
-        found |= flat(blend, f"blends.{check_name(scene, 'a scene')}")
-    if bundle.facts is not None:
-        found |= flat(bundle.facts, "facts")
-    for name, model in bundle.models.items():
-        for learned in learned_names(model):
-            found |= flat(getattr(model, learned), f"models.{name}.{learned}")
-    return found
-
-
-def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
-    """All of a bundle that is no array, as JSON values."""
-    words = {cls: word for word, cls in table.items()}
-    weighting = bundle.taste.weighting
-    return {
-        "format": FORMAT,
-        "bundle_id": bundle.bundle_id,
-        "origin": dict(bundle.origin),
-        "data_until_ms": bundle.data_until_ms,
-        "models": {
-            name: {"model": words[type(model)], "parameters": parameters(model)}
-            for name, model in bundle.models.items()
-        },
-        "taste": {
-            "weights": {kind.word: weight for kind, weight in weighting.by_type.items()},
-            "half_life_days": weighting.half_life_days,
-        },
-        "rankers": sorted(bundle.rankers),
-        "blends": sorted(bundle.blends),
-        "reach": {scene: list(groups) for scene, groups in bundle.reach.items()},
-        "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
-        "figures": dict(bundle.figures),
-    }
-
-
-def read_manifest(path: Path, public: VerifyKey) -> dict[str, Any]:
-    """What a bundle says of itself, once the signature was found right.
-
-    Raises
-    ------
-    BundleError
-        It is missing, not signed by us, of another format, or of another name than its folder.
-    """
-    try:
-        content, signature = (path / MANIFEST).read_bytes(), (path / SIGNATURE).read_bytes()
-    except OSError as cause:
-        raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
-    public.check(_PURPOSE, content, signature)
-    try:
-        manifest: dict[str, Any] = orjson.loads(content)
-        said_format, bundle_id = manifest["format"], manifest["bundle_id"]
-    except (ValueError, KeyError, TypeError) as cause:
-        raise BundleError(f"the manifest of {path.name} is none: {cause!r:.100}") from cause
-    if said_format != FORMAT:
-        raise BundleError(f"bundle {path.name} has format {said_format}; allowed: {FORMAT}")
-    if bundle_id != path.name:
-        raise BundleError(f"the bundle in folder {path.name} is {bundle_id}, moved")
-    return manifest
-
-
-def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
-    """Raise BundleError unless a bundle's files are those its manifest names, byte for byte."""
-    try:
-        files = dict(manifest["files"])
-        there = {one.name for one in path.iterdir()} - {MANIFEST, SIGNATURE}
-        if there != set(files):
-            odd = sorted(there ^ set(files))
-            raise BundleError(f"bundle {path.name} has missing or unexpected files: {odd[:5]}")
-        for name, file in files.items():
-            # A link leads elsewhere, and to open a pipe is to wait for ever.
-            if (path / name).is_symlink() or not (path / name).is_file():
-                raise BundleError(f"bundle {path.name} has {name}, which is no plain file")
-            size = (path / name).stat().st_size
-            if size != file["bytes"] or sha256_of(path / name) != file["sha256"]:
-                raise BundleError(f"bundle {path.name} is damaged: {name} is not what was signed")
-    except OSError as cause:
-        raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
-    except (ValueError, KeyError, TypeError) as cause:
-        raise BundleError(f"bundle {path.name} has no list of files: {cause!r:.100}") from cause
-
-
-def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle:
-    """A bundle from its folder, its arrays memory-mapped, everything about it checked.
-
-    Raises
-    ------
-    BundleError
-        It is not signed by us, damaged, incomplete, unsound, or for other code than this.
-    """
-    manifest = read_manifest(path, public)
-    check_files(path, manifest)
-    try:
-        arrays = array_files.load(path)
-        bundle = _restored(manifest, arrays, table)
-    except UNREADABLE as cause:
-        raise BundleError(f"bundle {path.name} does not fit this code: {cause!r:.200}") from cause
-    check(bundle)
-    if set(_arrays_of(bundle)) != set(arrays):
-        raise BundleError(f"bundle {path.name} holds arrays that this code does not know")
-    return bundle
-
-
-def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) -> Bundle:
-    taste = manifest["taste"]
-    weighting = Weighting(
-        by_type={EVENT_WORDS[word]: weight for word, weight in taste["weights"].items()},
-        half_life_days=taste["half_life_days"],
-        watch=built(WatchCurve, arrays, "taste.watch"),
-    )
-    return Bundle(
-        bundle_id=manifest["bundle_id"],
-        catalog=built(Catalog, arrays, "catalog"),
-        models={
-            name: _model(said, arrays, f"models.{name}", table)
-            for name, said in manifest["models"].items()
-        },
-        taste=Taste(weighting=weighting, video_s=arrays["taste.video_s"]),
-        pipelines={scene: _pipeline(said) for scene, said in manifest["pipelines"].items()},
-        figures=manifest["figures"],
-        data_until_ms=manifest["data_until_ms"],
-        origin=manifest["origin"],
-        # Bundles of before there were rankers are read as well.
-        rankers={
-            scene: built(Ranker, arrays, f"rankers.{scene}")
-            for scene in manifest.get("rankers", [])
-        },
-        blends={
-            scene: built(Blend, arrays, f"blends.{scene}") for scene in manifest.get("blends", [])
-        },
-        reach={scene: tuple(groups) for scene, groups in manifest.get("reach", {}).items()},
-        facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
-        newest=arrays["newest"],
-    )
-
-
-def _model(said: Mapping[str, Any], arrays: Arrays, name: str, table: ModelTable) -> Model:
-    cls = table[said["model"]]
-    model: Model = cls(**said["parameters"])
-    hints = get_type_hints(cls)
-    for learned in learned_names(model):
-        setattr(model, learned, built(hints[learned], arrays, f"{name}.{learned}"))
-    return model
-
-
-def _pipeline(said: Mapping[str, Any]) -> Pipeline:
-    sources = tuple(Source(**source) for source in said["sources"])
-    return Pipeline(**{**said, "sources": sources, "stages": tuple(said["stages"])})

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from recsys.bundle import MANIFEST, check_files, check_name, clear_unfinished, read_manifest
+from recsys.bundle import check_name
+from recsys.bundle_files import MANIFEST, check_files, clear_unfinished, read_manifest
 from recsys.errors import BundleError
 from recsys.files import locked, make_folder, write_atomic
 from recsys.signing import SigningKey, VerifyKey

@@ -20,7 +20,7 @@ import uvloop
 
 from data.home import Home
 from data.record import Record
-from recsys.bundle import write
+from recsys.bundle_files import write
 from recsys.errors import RecsysError
 from recsys.pointer import publish
 from recsys.signing import SigningKey

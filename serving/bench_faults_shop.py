@@ -17,7 +17,7 @@ import orjson
 
 from data.home import Home
 from data.record import Record
-from recsys.bundle import write
+from recsys.bundle_files import write
 from recsys.errors import RecsysError
 from recsys.ids import Texts
 from recsys.pointer import publish

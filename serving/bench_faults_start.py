@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from data.home import Home
-from recsys.bundle import read
+from recsys.bundle_files import read
 from recsys.errors import BundleError, RecsysError
 from recsys.signing import SigningKey
 from serving.bench_faults import Broken, Press, lost_of, under_load

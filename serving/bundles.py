@@ -9,7 +9,8 @@ from typing import NamedTuple
 from data.histories_file import Past, pointed
 from data.home import Home
 from data.record import Record
-from recsys.bundle import Bundle, ModelTable, read
+from recsys.bundle import Bundle
+from recsys.bundle_files import ModelTable, read
 from recsys.catalog import Item
 from recsys.errors import BundleError, ConfigError, StoreUnavailable
 from recsys.golden import check_golden

@@ -37,6 +37,7 @@ ORDER = [
     "fresh",
     "soundness",
     "bundle",
+    "bundle_files",
     "pointer",
     "ladder",
     "reasons",

@@ -14,11 +14,10 @@ from training.config import TrainConfig
 ALWAYS = "popularity"
 # Blends with learned weights: of the models that a shop's lists come from, and of all there are.
 SHOP, ALL = "dapei", "all_blended"
-# A blend of the models that need nothing but who liked what, some of them in two settings: which
+# A blend of the models that need nothing but who liked what, one of them in two settings: which
 # suits a set is told by its own validation.
 PAIRS = "pairs_blended"
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "graph, sharp": ("graph", {"person_damping": 0.3, "sharpness": 1.5}),
     "spectral": ("spectral", {}),
     "spectral, lifted": (
         "spectral",

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from data.home import Home
-from recsys.bundle import read_manifest
+from recsys.bundle_files import read_manifest
 from recsys.errors import BundleError
 from recsys.pointer import bundle_ids, pointed, publish, rollback
 from recsys.signing import SigningKey, VerifyKey

@@ -12,7 +12,7 @@ from data.histories_build import are_fresh, build_histories
 from data.home import Home
 from data.lake import Lake
 from data.record import Record
-from recsys.bundle import read_manifest, write
+from recsys.bundle_files import read_manifest, write
 from recsys.errors import BundleError, ConfigError
 from recsys.pointer import drop_old, pointed, publish
 from recsys.signing import SigningKey, VerifyKey

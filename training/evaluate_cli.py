@@ -11,7 +11,7 @@ from rich.table import Table
 
 from data.home import Home
 from data.mapping import held_out
-from recsys.bundle import read
+from recsys.bundle_files import read
 from recsys.catalog import KIND_WORDS, Kind
 from recsys.comparison import VERDICT_RULE, Verdict
 from recsys.errors import BundleError

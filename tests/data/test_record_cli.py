@@ -22,7 +22,8 @@ def home(tmp_path) -> Home:
 
 
 def run(*words: object) -> str:
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    said = ["record", *(str(word) for word in words)]
+    done = CliRunner().invoke(app, said, catch_exceptions=False)
     return f"{done.exit_code} {' '.join(done.output.split())}"
 
 

@@ -18,7 +18,7 @@ import orjson
 
 from data.home import Home
 from data.importing import run_import
-from recsys.bundle import read, write
+from recsys.bundle_files import read, write
 from recsys.catalog import Catalog
 from recsys.pointer import publish, read_pointer
 from recsys.signing import SigningKey

@@ -18,7 +18,7 @@ from data.histories_build import build_histories
 from data.home import Home
 from data.lake import Lake
 from data.record import Record
-from recsys.bundle import write
+from recsys.bundle_files import write
 from recsys.catalog import Catalog
 from recsys.events import Event, EventType
 from recsys.pointer import publish

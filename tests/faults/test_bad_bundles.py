@@ -14,9 +14,10 @@ import orjson
 import pytest
 
 from data.record import Record
-from recsys import bundle as bundles
-from recsys.bundle import MANIFEST, SIGNATURE, read
+from recsys import bundle_files as bundles
+from recsys.bundle_files import MANIFEST, SIGNATURE, read
 from recsys.errors import BundleError
+from recsys.files import sha256_of
 from recsys.pointer import publish
 from recsys.signing import SigningKey, VerifyKey
 from serving.bundles import Watcher
@@ -190,7 +191,7 @@ def sign_again(place: Place) -> None:
     """What somebody with our key could do: the manifest fits whatever the files are."""
     manifest = orjson.loads((place.path / MANIFEST).read_bytes())
     manifest["files"] = {
-        path.name: {"bytes": path.stat().st_size, "sha256": bundles._sha256(path)}
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         if path.stat().st_size
         else {"bytes": 0, "sha256": ""}
         for path in place.path.glob("*.npy")

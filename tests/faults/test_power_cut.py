@@ -14,7 +14,7 @@ from data.histories_file import Past
 from data.home import Home
 from data.lake import Lake
 from data.record import Record
-from recsys.bundle import read
+from recsys.bundle_files import read
 from recsys.errors import RecsysError
 from recsys.pointer import read_pointer
 from recsys.signing import VerifyKey

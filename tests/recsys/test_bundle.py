@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.arrays import flat
-from recsys.bundle import MANIFEST, SIGNATURE, check, read, read_manifest, write
+from recsys.bundle import check
+from recsys.bundle_files import MANIFEST, SIGNATURE, read, read_manifest, write
 from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.errors import BundleError
 from recsys.models.base import Ranking, Scores, parameters
@@ -334,7 +335,7 @@ ENDLESS = """
 import sys, itertools
 from pathlib import Path
 from recsys.pointer import publish
-from recsys.bundle import write
+from recsys.bundle_files import write
 from tests.recsys.test_bundle import TABLE, SigningKey, a_bundle
 root = Path(sys.argv[1])
 key = SigningKey.load_or_make(root / "keys")

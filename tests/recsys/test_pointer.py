@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from recsys.bundle import write
+from recsys.bundle_files import write
 from recsys.errors import BundleError
 from recsys.pointer import (
     CURRENT,

@@ -6,7 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from recsys.bundle import check, read, write
+from recsys.bundle import check
+from recsys.bundle_files import read, write
 from recsys.catalog import Kind
 from recsys.errors import BundleError
 from recsys.events import EventType

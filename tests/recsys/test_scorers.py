@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recsys.blend import Blend
-from recsys.bundle import check, read, write
+from recsys.bundle import check
+from recsys.bundle_files import read, write
 from recsys.catalog import Catalog, Kind
 from recsys.errors import BundleError
 from recsys.facts import Facts

@@ -14,7 +14,7 @@ from data.home import Home
 from data.record import Record
 from data.writer import Writer
 from recsys.arrays import flat, save
-from recsys.bundle import write
+from recsys.bundle_files import write
 from recsys.catalog import Catalog, Item, Kind
 from recsys.events import Event
 from recsys.files import write_atomic

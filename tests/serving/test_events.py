@@ -1,7 +1,6 @@
 """POST /v1/events: acknowledged is durable, once; the rest is set aside with its reason."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -134,17 +133,13 @@ def test_acknowledged_events_are_there_after_a_restart(shop):
 def test_one_batch_from_eight_callers_and_a_restart_is_stored_once(shop, kept):
     bodies = [shop.body(n) for n in range(50)]
 
-    def ten_times(service):
-        async def all_at_once():
-            return await asyncio.gather(*(service.take(bodies) for _ in range(10)))
-
-        return asyncio.run(all_at_once())
+    async def eighty_times(service):
+        return await asyncio.gather(*(service.take(bodies) for _ in range(80)))
 
     receipts = []
     for _ in range(2):
         service = shop.service()
-        with ThreadPoolExecutor(8) as pool:
-            receipts += [one for many in pool.map(ten_times, [service] * 8) for one in many]
+        receipts += asyncio.run(eighty_times(service))
         service.close()
     assert sum(receipt.accepted for receipt in receipts) == 50
     assert {receipt.accepted + receipt.duplicates for receipt in receipts} == {50}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from recsys.bundle import write
+from recsys.bundle_files import write
 from recsys.lookback import kept_values
 from recsys.pointer import publish
 from recsys.signing import SigningKey

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dapei import command_line
-from recsys.bundle import read_manifest
+from recsys.bundle_files import read_manifest
 from recsys.catalog import Kind
 from recsys.errors import BundleError
 from recsys.evaluation import Answers, Question

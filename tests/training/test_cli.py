@@ -175,7 +175,12 @@ def test_scene_of_an_order_needs_a_split_by_time(home, held_out):
 
 
 def test_unknown_scene_is_refused(home):
-    with pytest.raises(InvalidInput, match="scene is unknown, got 'cart'"):
+    with pytest.raises(InvalidInput, match="scene is unknown, got 'attic'"):
+        run("evaluate", "--home", home.root, "--scene", "attic")
+
+
+def test_scene_that_is_beside_something_is_not_evaluated(home):
+    with pytest.raises(InvalidInput, match="cart cannot be evaluated; allowed: home, post_check"):
         run("evaluate", "--home", home.root, "--scene", "cart")
 
 

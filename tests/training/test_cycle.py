@@ -5,7 +5,7 @@ import pytest
 from data.histories_file import Past
 from data.home import Home
 from data.lake import Lake
-from recsys.bundle import read, read_manifest
+from recsys.bundle_files import read, read_manifest
 from recsys.errors import ConfigError
 from recsys.pointer import CURRENT, bundle_ids, pointed
 from recsys.signing import VerifyKey

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.arrays import flat
-from recsys.bundle import read, write
+from recsys.bundle_files import read, write
 from recsys.catalog import Kind
 from recsys.events import EventType, millis
 from recsys.models.base import learned_names, parameters
@@ -115,6 +115,6 @@ def test_progress_names_each_model(shop):
 
 def test_loss_of_prepared_lists_is_measured(bundle, shop):
     losses = served_losses(bundle, shop, seed=1)
-    assert set(losses) == set(CONFIG.models) - {"popular"}
+    assert set(losses) == set(CONFIG.models) - {"popular", "trend"}
     assert losses["item_knn"] == {"product": 1.0, "video": 1.0}
     assert np.isnan(losses["bought_together"]["video"])

@@ -117,6 +117,6 @@ def test_ablation_has_each_source_out_and_alone(found):
 
 
 def test_losses_are_measured_when_asked_for(found):
-    personal = set(CONFIG.used_models) - {"popular"}
+    personal = set(CONFIG.used_models) - {"popular", "trend"}
     assert set(found.served) == personal
     assert found.plain()["served_recall"] == found.served
