@@ -250,7 +250,7 @@ class _Judged:
         if not used:
             return cls(None, said)
         learned = each[used](lessons)
-        reach = tuple(_better(by_group[used])) if is_auto else None
+        reach = tuple(better(by_group[used])) if is_auto else None
         return cls(learned.scorer, said | {"weights": learned.weights, "reach": reach}, reach)
 
 
@@ -348,15 +348,23 @@ def _told(gains: Gains) -> dict[str, Any]:
     return {group: asdict(Estimate.of(values)) for group, values in gains.items()}
 
 
-def _better(gains: Gains) -> list[str]:
-    """The groups in which an order is better beyond doubt."""
-    return [group for group, values in gains.items() if Estimate.of(values).low > 0]
+def better(gains: Gains) -> list[str]:
+    """The groups that an order may have: where it is better beyond doubt.
+
+    If it is so on the whole, it has each group in which it gained at all: one of few persons would
+    else go without what all others speak for.
+    """
+    if not gains:
+        return []
+    is_sure = Estimate.of(np.concatenate(list(gains.values()))).low > 0
+    found = {group: Estimate.of(values) for group, values in gains.items()}
+    return [group for group, one in found.items() if (one.mean if is_sure else one.low) > 0]
 
 
 def _best(by_group: Mapping[str, Gains]) -> str:
     """The order that gains most where it is better beyond doubt; empty if none is anywhere."""
     gained = {
-        name: sum(float(gains[group].sum()) for group in _better(gains))
+        name: sum(float(gains[group].sum()) for group in better(gains))
         for name, gains in by_group.items()
     }
     name = max(gained, key=lambda one: gained[one], default="")

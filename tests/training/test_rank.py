@@ -19,7 +19,15 @@ from training.exposures import Exposure
 from training.fit import fit
 from training.lessons import Lesson, discounted, thinned
 from training.rank import learned_ranker
-from training.scorers import MIN_EXPOSURES, MIN_GROUP, blended, by_groups, cross_fitted, ways
+from training.scorers import (
+    MIN_EXPOSURES,
+    MIN_GROUP,
+    better,
+    blended,
+    by_groups,
+    cross_fitted,
+    ways,
+)
 from training.shop import Shop
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
@@ -311,3 +319,16 @@ def test_exposures_are_cut_with_the_events():
     middle_ms = shop.exposures[5].at_ms
     assert len(shop.before(middle_ms).exposures) == 5
     assert len(shop.since(middle_ms).exposures) == 5
+
+
+def test_an_order_sure_on_the_whole_has_the_groups_in_which_it_gained_at_all():
+    rng = np.random.default_rng(1)
+    sure, little = rng.normal(0.5, 0.1, 300), np.array([0.4, -0.3] * 20)
+    assert better({"one": sure, "two": little}) == ["one", "two"]
+    assert better({"one": sure, "two": -little}) == ["one"]
+
+
+def test_an_order_not_sure_on_the_whole_has_only_groups_in_which_it_is():
+    sure, little = np.full(30, 0.1), np.array([5.0, -4.9] * 200)
+    assert better({"one": sure, "two": little}) == ["one"]
+    assert better({}) == []
