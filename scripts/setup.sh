@@ -21,7 +21,9 @@ ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || missing+=(libgomp1)
 tested=()
 command -v redis-server >/dev/null || tested+=(redis-server)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || tested+=(postgresql)
-command -v strace >/dev/null || tested+=(strace)
+for tool in strace faketime; do
+    command -v "$tool" >/dev/null || tested+=("$tool")
+done
 if [ "${#missing[@]}" -gt 0 ] || [ "${#tested[@]}" -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq
@@ -35,15 +37,6 @@ if [ "${#missing[@]}" -gt 0 ] || [ "${#tested[@]}" -gt 0 ]; then
     else
         echo "not installed, tests that need them are skipped: ${tested[*]}" >&2
     fi
-fi
-
-# What the tests of faults stand on; without one of these they are skipped, aloud.
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    for tool in strace faketime; do
-        command -v "$tool" >/dev/null || apt-get install -y -qq "$tool" \
-            || { apt-get update -qq && apt-get install -y -qq "$tool"; } \
-            || echo "$tool could not be installed: its tests are skipped" >&2
-    done
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
