@@ -25,6 +25,7 @@ from recsys.errors import RecsysError
 from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.bench_world import histories, synthetic_bundle, user_id
+from serving.leash import leashed
 from serving.load import Measured, hammer, percentile, request
 
 PERSONS, EVENTS_A_PERSON = 1_000, 60
@@ -168,7 +169,11 @@ class Server:
 def _process(command: list[str]) -> Iterator[Server]:
     started_at = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *command], stdout=subprocess.PIPE, start_new_session=True, text=True
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        preexec_fn=leashed,
     )
     try:
         assert process.stdout is not None

@@ -24,6 +24,7 @@ from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.bench_faults_load import event_bodies
 from serving.bench_world import histories, synthetic_bundle
+from serving.leash import leashed
 
 N_ITEMS, PERSONS, EVENTS_A_PERSON = 1_000, 200, 30
 BUNDLES = ("faults-1", "faults-2")
@@ -153,7 +154,12 @@ def start(
     started_at = time.monotonic()
     with (log or Path(os.devnull)).open("ab") as stderr:
         parent = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+            preexec_fn=leashed,
         )
     assert parent.stdout is not None
     with parent.stdout as said:
