@@ -1,25 +1,24 @@
 """Items that the same persons like: a cosine between items, over products and videos together."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.interactions import Row, Rows
-from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.interactions import Rows
+from recsys.models.base import Ranking
 from recsys.models.lists import ListsByKind, ScoredLists, Sparse, best_of_rows, liked_only
+from recsys.models.neighbours import ByNeighbours
 
 # A block of the item × item product holds at most so many entries, about 200 MB.
 MAX_BLOCK_ENTRIES = 16_000_000
-# A request reads the lists of so many of a person's items, the strongest.
-MAX_KEYS = 100
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class ItemKNN:
+class ItemKNN(ByNeighbours):
     """Item neighbours by cosine (Deshpande and Karypis 2004), shrunk as by Koren (2008).
 
     The similarity of a person's item i to another item j is Σ_u w_ui w_uj divided by
@@ -38,11 +37,6 @@ class ItemKNN:
     person_damping
         How much those who like many things are held back: weights are divided by their sum to this
         power; 0 means not at all.
-
-    Attributes
-    ----------
-    neighbours_
-        For each item its neighbours of each kind.
     """
 
     n_neighbours: int = 100
@@ -51,8 +45,7 @@ class ItemKNN:
     target_damping: float = 0.5
     person_damping: float = 0.25
 
-    neighbours_: ListsByKind = field(init=False, repr=False)
-    is_personal: ClassVar[bool] = True
+    max_keys: ClassVar[int] = 100
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
         """Learn from positive weights of both kinds together."""
@@ -82,27 +75,6 @@ class ItemKNN:
             together.data = together.data / divisor
             together.data[targets[together.indices] == keys] = 0
             yield from best_of_rows(together, self.n_neighbours, targets)
-
-    def score(self, rows: Rows) -> Scores:
-        """Sum of similarity times weight over the row's items."""
-        check_fitted(self)
-        return self.neighbours_.scores(rows)
-
-    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The best of the neighbours of the row's strongest items."""
-        check_fitted(self)
-        return self.neighbours_.ranking(row.strongest(MAX_KEYS), k, within)
-
-    def score_of(self, row: Row, items: Idxs) -> Scores:
-        """As `candidates` scores them."""
-        check_fitted(self)
-        return self.neighbours_.score_of(row.strongest(MAX_KEYS), items)
-
-    def because(self, row: Row, items: Idxs) -> list[Because | None]:
-        """The row's item whose similarity times weight is largest."""
-        check_fitted(self)
-        keys = self.neighbours_.strongest_keys(row.strongest(MAX_KEYS), items)
-        return [None if key is None else Because(item_idx=key) for key in keys]
 
 
 def blocks(item_users: Sparse, user_targets: Sparse) -> Iterator[tuple[int, int]]:

@@ -1,26 +1,25 @@
 """A linear autoencoder of a whole catalogue: each item's regression on those nearest to it."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from recsys.catalog import Catalog, Idxs, Kind
-from recsys.interactions import Row, Rows
-from recsys.models.base import Because, Ranking, Scores, check_fitted
+from recsys.catalog import Catalog, Kind
+from recsys.interactions import Rows
+from recsys.models.base import Scores
 from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only
+from recsys.models.neighbours import ByNeighbours
 from recsys.models.ridge import Pairs, Rule, learned
 
 # All weights together are at most so many, 800 MB, whatever the catalogue.
 MAX_ENTRIES = 100_000_000
-# A request reads the lists of so many of a person's items, the strongest.
-MAX_KEYS = 200
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class LocalEASE:
+class LocalEASE(ByNeighbours):
     """EASE (Steck 2019) in which only the items nearest to a target tell of it.
 
     The choice is that of fsSLIM (Ning and Karypis 2011), by co-occurrence over the root of how
@@ -44,11 +43,6 @@ class LocalEASE:
         power; 0 to 1.
     target_damping
         How much a popular item to show is held back, 0 to 1.
-
-    Attributes
-    ----------
-    neighbours_
-        For each item those of each kind that it tells of.
     """
 
     n_neighbours: int = 150
@@ -57,9 +51,6 @@ class LocalEASE:
     noise: float = 0.67
     person_damping: float = 0.15
     target_damping: float = 0.1
-
-    neighbours_: ListsByKind = field(init=False, repr=False)
-    is_personal: ClassVar[bool] = True
 
     def fit(self, interactions: Rows, catalog: Catalog) -> Self:
         """Learn from positive weights of both kinds together."""
@@ -87,27 +78,6 @@ class LocalEASE:
         weights *= np.repeat(_power(strengths, -self.target_damping), lengths)
         ends = np.concatenate([[0], np.cumsum(lengths)])
         return csr_array((weights, items, ends), shape=(n_items, n_items))
-
-    def score(self, rows: Rows) -> Scores:
-        """Sum of what the row's items add."""
-        check_fitted(self)
-        return self.neighbours_.scores(rows)
-
-    def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
-        """The best of what the row's strongest items tell of."""
-        check_fitted(self)
-        return self.neighbours_.ranking(row.strongest(MAX_KEYS), k, within)
-
-    def score_of(self, row: Row, items: Idxs) -> Scores:
-        """As `candidates` scores them."""
-        check_fitted(self)
-        return self.neighbours_.score_of(row.strongest(MAX_KEYS), items)
-
-    def because(self, row: Row, items: Idxs) -> list[Because | None]:
-        """The row's item that adds most."""
-        check_fitted(self)
-        keys = self.neighbours_.strongest_keys(row.strongest(MAX_KEYS), items)
-        return [None if key is None else Because(item_idx=key) for key in keys]
 
 
 def _pairs(damped: Sparse) -> Pairs:
