@@ -40,7 +40,8 @@ def small_disk(furnished, tmp_path):
     try:
         yield Home(shutil.copytree(furnished, place / "home", copy_function=shutil.copy))
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        # Lazily: a process just killed may hold a file of it for a moment yet.
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @needs("mount")
