@@ -74,7 +74,7 @@ class Redis:
 
 @contextmanager
 def _redis_of(home: Home) -> Iterator[list[Redis]]:
-    """A server that the home's service is told to use; the last of the list is the one that runs."""
+    """A server that the home's service is told to use; the last of the list runs."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     (home.root / "dapei.toml").write_text(f'[hot]\nurl = "redis://127.0.0.1:{port}/0"\n')
