@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys import kernels, kernels_acts, kernels_features, kernels_lists, kernels_race
+from recsys import (
+    kernels,
+    kernels_acts,
+    kernels_best,
+    kernels_features,
+    kernels_lists,
+    kernels_race,
+)
 from recsys import kernels_vectors as vectors
 
 seeds = st.integers(0, 10_000)
@@ -63,8 +70,13 @@ def test_what_gives_most_is_the_largest_product(seed):
     keys, weights = np.arange(5, dtype=I4), rng.random(5).astype(F4) + F4(0.1)
     asked = np.arange(12, dtype=I4)
     parts = weights[:, None] * dense(lists, 12)
-    key, value = both(kernels_lists.strongest, *lists, keys, weights, asked)
-    np.testing.assert_allclose(value, parts.max(axis=0), rtol=1e-5)
+    other = np.zeros(6, I8), np.empty(0, I4), np.empty(0, F4)
+    items, sums, places, slots, n_first = both(
+        kernels_lists.summed_by_kind, *lists, *other, keys, weights
+    )
+    np.testing.assert_allclose(sums, parts.sum(axis=0)[items], rtol=1e-5)
+    assert n_first == len(items)
+    key = both(kernels_lists.places_told, items, places, slots, asked)
     assert (key == np.where(parts.max(axis=0) > 0, parts.argmax(axis=0), -1)).all()
     ways = parts @ dense(own, 12).T
     found = both(
@@ -75,16 +87,35 @@ def test_what_gives_most_is_the_largest_product(seed):
     )
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, k=st.integers(0, 40), scale=st.sampled_from([1.0, 1e-30, 1e30]))
+def test_the_best_above_zero_are_the_first_of_a_whole_sort(seed, k, scale):
+    rng = np.random.default_rng(seed)
+    items = rng.permutation(60).astype(I4)
+    # Ties, one far above all others, and what is below 0.
+    scores = (rng.integers(-2, 5, 60) * F4(scale)).astype(F4)
+    scores[7] = F4(1e35)
+    start, end = sorted(rng.integers(0, 61, 2).tolist())
+    first, told = both(kernels_best.best, items, scores, start, end, k)
+    items, scores = items[start:end], scores[start:end]
+    order = np.lexsort((items, -scores))
+    order = order[scores[order] > 0][:k]
+    assert (first.tolist(), told.tolist()) == (items[order].tolist(), scores[order].tolist())
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
-def test_packed_items_are_in_the_order_of_scores_then_of_items(seed):
+def test_keys_are_chosen_by_their_products_and_what_they_are_worth(seed):
     rng = np.random.default_rng(seed)
-    items, scores = rng.permutation(30).astype(I4), rng.integers(-2, 5, 30).astype(F4)
-    found = np.sort(both(kernels_lists.packed, items, scores))
-    order = np.lexsort((items, -scores))
-    order = order[scores[order] > 0]
-    first, told = both(kernels_lists.unpacked, found)
-    assert (first.tolist(), told.tolist()) == (items[order].tolist(), scores[order].tolist())
+    lists, worth = lists_of(rng, 8, 12), rng.random(8).astype(F4)
+    one = np.array([0, 5], I8), rng.permutation(12)[:5].astype(I4), rng.normal(size=5).astype(F4)
+    table = kernels_lists.summed(*one, np.zeros(1, I4), np.ones(1, F4))
+    asked = rng.permutation(8)[:6].astype(I4)
+    found, told = both(kernels_lists.best_products, *lists, worth, asked, *table, 3)
+    wanted = (dense(lists, 12) @ dense(one, 12)[0]) * worth
+    order = asked[np.lexsort((asked, -wanted[asked]))]
+    assert found.tolist() == order[wanted[order] > 1e-7][:3].tolist()
+    np.testing.assert_allclose(told, wanted[found], rtol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
