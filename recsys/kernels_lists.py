@@ -6,6 +6,27 @@ from numpy.typing import NDArray
 from recsys.kernels import F4, I4, I8, INT, home_of, inside, kernel, place_of, slots_for
 from recsys.kernels_best import best_between
 
+Lists = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
+# So many numbers of four bytes come from the memory at once.
+LINE = 16
+
+
+@inside
+def fetched(lists: Lists, keys: NDArray[np.int32]) -> int:
+    """Ask the memory for all of some keys' lists, before any is worked on; always 0.
+
+    Lists lie far apart. One after the other, each would be waited for; as nothing here depends on
+    what comes, many are on their way at a time.
+    """
+    (offsets, listed, scores), total, part = lists, 0, np.float32(0)
+    for key in keys:
+        for at in range(offsets[key], offsets[key + 1], LINE):
+            total += listed[at]
+            part += scores[at]
+    # Positions are not below 0; the compiler does not know, and so leaves nothing out.
+    return 1 if total < 0 and part < 0 else 0
+
+
 # Slots, items, their sums, which key gave each most, and how much.
 Table = tuple[
     NDArray[np.int32],
@@ -25,7 +46,7 @@ def _table_for(n: int) -> Table:
 
 @inside
 def _add(
-    lists: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    lists: Lists,
     asked: tuple[NDArray[np.int32], NDArray[np.float32]],
     table: Table,
     found: int,
@@ -105,25 +126,37 @@ def pooled(
 
 @inside
 def _products(
-    offsets: NDArray[np.int64],
-    listed: NDArray[np.int32],
-    scores: NDArray[np.float32],
+    lists: Lists,
     asked: NDArray[np.int32],
-    table: tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]],
+    items: NDArray[np.int32],
+    weights: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    items, weights, slots = table
-    found = np.zeros(len(asked), dtype=np.float32)
+    """For each key asked, the sum over its list of score times weight."""
+    offsets, listed, scores = lists
+    # A table of few keys in many slots, so that most are found, or not, at the first look.
+    size = 64 + fetched(lists, asked)
+    while size < 4 * len(items):
+        size *= 2
+    mask = size - 1
+    known, worth = np.full(size, -1, dtype=np.int32), np.zeros(size, dtype=np.float32)
+    for number in range(len(items)):
+        slot = home_of(items[number], mask)
+        while known[slot] >= 0:
+            slot = (slot + 1) & mask
+        known[slot], worth[slot] = items[number], weights[number]
+    found = np.empty(len(asked), dtype=np.float32)
     for number in range(len(asked)):
-        total = 0.0
+        total = np.float32(0)
         for at in range(offsets[asked[number]], offsets[asked[number] + 1]):
-            place = slots[place_of(slots, items, listed[at])]
-            if place >= 0:
-                total += scores[at] * weights[place]
+            slot = home_of(listed[at], mask)
+            while known[slot] >= 0 and known[slot] != listed[at]:
+                slot = (slot + 1) & mask
+            total += scores[at] * worth[slot]
         found[number] = total
     return found
 
 
-@kernel(I8, I4, F4, I4, I4, F4, I4)
+@kernel(I8, I4, F4, I4, I4, F4)
 def products(
     offsets: NDArray[np.int64],
     listed: NDArray[np.int32],
@@ -131,10 +164,9 @@ def products(
     asked: NDArray[np.int32],
     items: NDArray[np.int32],
     weights: NDArray[np.float32],
-    slots: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    """For each key asked, the sum over its list of score times the weight in a table."""
-    found: NDArray[np.float32] = _products(offsets, listed, scores, asked, (items, weights, slots))
+    """For each key asked, the sum over its list of score times the weight of distinct items."""
+    found: NDArray[np.float32] = _products((offsets, listed, scores), asked, items, weights)
     return found
 
 
@@ -160,6 +192,8 @@ def summed_by_kind(
     n = 0
     for key in keys:
         n += offsets[key + 1] - offsets[key] + other_offsets[key + 1] - other_offsets[key]
+    n += fetched((offsets, listed, scores), keys)
+    n += fetched((other_offsets, other_listed, other_scores), keys)
     asked, table = (keys, weights), _table_for(n)
     first = _add((offsets, listed, scores), asked, table, 0)
     found = _add((other_offsets, other_listed, other_scores), asked, table, first)
@@ -182,7 +216,7 @@ def places_told(
     return found
 
 
-@kernel(I8, I4, F4, F4, I4, I4, F4, I4, INT)
+@kernel(I8, I4, F4, F4, I4, I4, F4, INT)
 def best_products(
     offsets: NDArray[np.int64],
     listed: NDArray[np.int32],
@@ -191,11 +225,10 @@ def best_products(
     asked: NDArray[np.int32],
     items: NDArray[np.int32],
     weights: NDArray[np.float32],
-    slots: NDArray[np.int32],
     k: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k best of the keys asked by such sums times what each is worth; only above 0."""
-    found = _products(offsets, listed, scores, asked, (items, weights, slots))
+    found = _products((offsets, listed, scores), asked, items, weights)
     for number in range(len(asked)):
         found[number] *= worth[asked[number]]
     best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_between(

@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I1_2D, I4, I8, INT, inside, kernel
 from recsys.kernels_best import best_between
 
+# So many numbers of four bytes come from the memory at once.
+LINE = 16
+UNLIKELY = np.float32(-1.25e38)
+
 
 @kernel(F4_2D, F4_2D, I4, F8)
 def folded(
@@ -100,7 +104,13 @@ def products_of(
 def _products(
     vectors: NDArray[np.float32], query: NDArray[np.float32], items: NDArray[np.int32]
 ) -> NDArray[np.float32]:
-    found = np.empty(len(items), dtype=np.float32)
+    found, total = np.zeros(len(items), dtype=np.float32), np.float32(0)
+    # All that is far apart is asked for before any of it is waited for; see `kernels_lists`.
+    for number in range(len(items)):
+        for i in range(0, len(query), LINE):
+            total += vectors[items[number], i]
+    if total == UNLIKELY:
+        found[:] = 0
     for number in range(len(items)):
         total = np.float32(0)
         for i in range(len(query)):

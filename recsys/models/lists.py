@@ -112,13 +112,13 @@ class ScoredLists:
 
     def products(self, keys: Idxs, weights: Sums) -> Scores:
         """For each key the sum over its list of score times weight, shape (n keys,)."""
-        told = (weights.items, weights.scores, weights.slots)
-        found: Scores = kernels_lists.products(self.offsets, self.items, self.scores, keys, *told)
+        told = (keys, weights.items, weights.scores)
+        found: Scores = kernels_lists.products(self.offsets, self.items, self.scores, *told)
         return found
 
     def best_products(self, keys: Idxs, weights: Sums, worth: Scores, k: int) -> Ranking:
         """The k keys of highest product, each times what it is worth; only above 0."""
-        told = (keys, weights.items, weights.scores, weights.slots, k)
+        told = (keys, weights.items, weights.scores, k)
         return Ranking(
             *kernels_lists.best_products(self.offsets, self.items, self.scores, worth, *told)
         )

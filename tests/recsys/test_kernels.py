@@ -9,11 +9,12 @@ from recsys import (
     kernels,
     kernels_acts,
     kernels_best,
-    kernels_features,
     kernels_lists,
     kernels_race,
+    kernels_trees,
 )
 from recsys import kernels_vectors as vectors
+from recsys.watching import WatchCurve
 
 seeds = st.integers(0, 10_000)
 F4, I4, I8 = np.float32, np.int32, np.int64
@@ -111,7 +112,7 @@ def test_keys_are_chosen_by_their_products_and_what_they_are_worth(seed):
     one = np.array([0, 5], I8), rng.permutation(12)[:5].astype(I4), rng.normal(size=5).astype(F4)
     table = kernels_lists.summed(*one, np.zeros(1, I4), np.ones(1, F4))
     asked = rng.permutation(8)[:6].astype(I4)
-    found, told = both(kernels_lists.best_products, *lists, worth, asked, *table, 3)
+    found, told = both(kernels_lists.best_products, *lists, worth, asked, *table[:2], 3)
     wanted = (dense(lists, 12) @ dense(one, 12)[0]) * worth
     order = asked[np.lexsort((asked, -wanted[asked]))]
     assert found.tolist() == order[wanted[order] > 1e-7][:3].tolist()
@@ -173,7 +174,7 @@ def test_trees_are_walked_as_one_would_by_hand(seed, depth):
         rng.random((3, n_nodes)).astype(F4),
         rng.normal(size=(3, n_nodes + 1)),
     )
-    scores = both(kernels_features.tree_scores, *trees, np.ascontiguousarray(table.T))
+    scores = both(kernels_trees.tree_scores, *trees, np.ascontiguousarray(table.T))
     np.testing.assert_allclose(scores, [walked(*trees, row) for row in table], atol=1e-9)
 
 
@@ -202,8 +203,26 @@ def test_acts_halve_and_later_ones_count_nothing():
     day, undated = 86_400_000, np.iinfo(I8).min
     at_ms = np.array([10 * day, 9 * day, 11 * day, undated], dtype=I8)
     worth, kind = np.array([0, 2, 4], dtype=F4), np.array([1, 2, 2, 1], dtype=np.int8)
-    assert both(kernels_acts.decayed, kind, at_ms, worth, 10 * day, 1.0).tolist() == [2, 2, 0, 2]
-    assert both(kernels_acts.decayed, kind, at_ms, worth, 10 * day, 0.0).tolist() == [2, 4, 0, 2]
+    unsaid = np.full(4, np.nan, F4)
+    curve = (*WatchCurve.prior().learned(),)
+
+    def weights(half_life_days, kind=kind, value=unsaid, duration_s=unsaid):
+        told = (kind, at_ms, np.arange(4, dtype=I4), value, duration_s, worth, 10 * day)
+        video_s = np.array([10, 10, 10, np.nan], F4)
+        return both(kernels_acts.weighed, *told, half_life_days, video_s, *curve)
+
+    # Of a play without seconds half is left.
+    assert weights(1.0).tolist() == [1, 2, 0, 1]
+    assert weights(0.0).tolist() == [1, 4, 0, 1]
+    seconds, length = np.full(4, 8, F4), np.array([10, np.nan, 10, 10], F4)
+    played = weights(0.0, np.full(4, 1, np.int8), seconds, length)
+    np.testing.assert_allclose(played, [1, 1, 0, 1], rtol=1e-6)
+
+
+def test_the_lowest_rank_of_what_was_done_with_an_item():
+    items, kinds = np.array([4, 5, 4], I4), np.array([1, 0, 2], np.int8)
+    ranks, asked = np.array([7, 3, 2], I4), np.array([5, 4, 6], I4)
+    assert both(kernels_acts.lowest, items, kinds, ranks, asked, 9).tolist() == [7, 2, 9]
 
 
 def test_arrays_of_another_width_are_taken_and_other_sorts_are_not():
