@@ -33,7 +33,7 @@ from data.record_statements import (
     counter,
     insert_events,
     insert_served,
-    newest_of_person,
+    said_to,
     write_items,
 )
 from data.record_store import Store, file_url, parsed_url
@@ -193,8 +193,9 @@ class Record:
 
     def since(self, user_id: str, *, after_seq: int, limit: int) -> News:
         """The same events, and how far they go; those of every id of the person."""
-        with self._reading() as connection:
-            found = newest_of_person(connection, user_id, after_seq=after_seq, limit=limit)
+        asked = said_to(self._store.dialect).newest_of_person
+        values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
+        found = self._store.found(asked.text, values)
         if not found:
             return News([], after_seq, 0)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]
