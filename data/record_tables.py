@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -80,6 +80,18 @@ audit = Table(
     Column("about", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
+)
+
+# Keys of other servers. A revoked one stays, so that a record which had keys is never one without.
+server_keys = Table(
+    "server_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
 )
 
 items = Table(
