@@ -47,9 +47,8 @@ def _value(rule_id: str, name: str, value: Any) -> Any:
         if name in INSIDE:
             return value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (ValueError, KeyError, TypeError) as cause:
-        allowed = {"effect": Effect, "by": By, "kinds": KIND_WORDS}.get(
-            name, ("a time in ISO 8601",)
-        )
+        words = {"effect": _listed(Effect), "by": _listed(By), "kinds": _listed(KIND_WORDS)}
+        allowed = words.get(name, "a time in ISO 8601")
         raise InvalidRule(
             f"rule {rule_id}: {name} is unknown, got {value!r:.80}; allowed: {allowed}"
         ) from cause
