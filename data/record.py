@@ -26,6 +26,7 @@ from data.record_rows import (
     served_row,
     signed_key,
 )
+from data.record_rules import Rules
 from data.record_statements import (
     Outcome,
     bodies_of,
@@ -93,8 +94,8 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit
-        Which ids belong to one person; who did what.
+    aliases, audit, rules
+        Which ids belong to one person; who did what; what is wanted of lists.
     """
 
     def __init__(self, store: Store) -> None:
@@ -103,6 +104,7 @@ class Record:
         self._writing = store.writing
         self.aliases = Aliases(store)
         self.audit = Audit(store)
+        self.rules = Rules(store)
         self.damaged: set[int] = set()
 
     @classmethod

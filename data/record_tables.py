@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 5
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -80,6 +80,17 @@ audit = Table(
     Column("about", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
+)
+
+# What an operator wants of lists. Every change is a row more; a body of nothing drops the rule.
+rules = Table(
+    "rules",
+    metadata,
+    Column("version", RowId, primary_key=True, autoincrement=False),
+    Column("rule_id", Text, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("body", LargeBinary),
 )
 
 items = Table(

@@ -16,21 +16,11 @@ from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.ladder import filled
-from recsys.pipeline import (
-    MAX_SCORED,
-    Candidates,
-    Context,
-    Course,
-    Pipeline,
-    RemainingMs,
-    Scored,
-    unhurried,
-)
+from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
-from recsys.steering import ADDING, Steering, Unheard
+from recsys.steering import SPEAKING, steered, under_rules
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
@@ -131,28 +121,17 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
-    orders = None
-    if bundle.rules is not None:
-        orders = bundle.rules.orders(request.scene, "", context.at_ms)
-        # Rules choose among everybody who raced, and not only among the first k.
-        context = replace(context, k=max(MAX_SCORED, request.k), blocked=orders.blocked)
+    context = under_rules(bundle, context)
     course = course_of(bundle, context, request.remaining_ms)
     placed = course.placed(bundle.scorer(context))
-    models: Mapping[str, Tells] = bundle.models
+    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
         row = _row(history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
-    chances: dict[int, float] = {}
-    relaxed: tuple[str, ...] = ()
-    if orders is None:
-        placed = filled(placed, course, bundle)
-    else:
-        steering = Steering(orders=orders, course=course, bundle=bundle, k=request.k, draw=list_id)
-        placed, course, chances, relaxed = steering.steered(placed)
-        models = {**models, **dict.fromkeys(ADDING, Unheard())}
+    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,

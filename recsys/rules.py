@@ -44,7 +44,7 @@ class By(StrEnum):
     CREATOR = "creator"
     SHOP = "shop"
     AD = "ad"
-    PRODUCT = "product"
+    COMMERCIAL = "commercial"
 
 
 class Shape(NamedTuple):
@@ -224,7 +224,7 @@ class Rule:
         if self.effect is Effect.SPREAD:
             is_one = {"share", "distinct"} & self.said()
             self._check(bool(is_one), "a spread says nothing", "share, distinct or both")
-            is_many = self.by not in (By.AD, By.PRODUCT) or self.distinct is None
+            is_many = self.by not in (By.AD, By.COMMERCIAL) or self.distinct is None
             self._check(is_many, f"distinct of {self.by} means nothing", "category, creator, shop")
         if self.effect is Effect.EXPOSE:
             is_known = self.by in (None, By.CREATOR)

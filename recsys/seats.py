@@ -99,8 +99,8 @@ class Limit:
         kind = catalog.kind[items]
         if self.members is not None:
             column = self.members[items]
-        elif self.by == "product":
-            column = kind == Kind.PRODUCT
+        elif self.by == "commercial":
+            column = (kind == Kind.PRODUCT) | catalog.ad[items]
         else:
             column = getattr(catalog, self.by)[items]
         found = column.astype(np.int32, copy=False)

@@ -15,7 +15,16 @@ from recsys.ids import Mask, hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.ladder import filled
 from recsys.models.base import Because
-from recsys.pipeline import SOURCE_MS, Candidates, Course, Placed, Source, among
+from recsys.pipeline import (
+    MAX_SCORED,
+    SOURCE_MS,
+    Candidates,
+    Context,
+    Course,
+    Placed,
+    Source,
+    among,
+)
 from recsys.ruled import Capping, Exposing, Orders
 
 PIN, EXPOSURE, EXPLORATION = "pin", "exposure", "exploration"
@@ -41,6 +50,10 @@ class Unheard:
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """Nothing of the row."""
         return [None] * len(items)
+
+
+# Who speaks for what rules add.
+SPEAKING = dict.fromkeys(ADDING, Unheard())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +85,41 @@ class Steered(NamedTuple):
     relaxed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Steering:
-    """The rules of one list at work.
+def under_rules(bundle: Bundle, context: Context) -> Context:
+    """The context as the shop's rules change it: they choose among everybody who raced."""
+    orders = orders_for(bundle, context)
+    if orders is None:
+        return context
+    return replace(context, k=max(MAX_SCORED, context.k), blocked=orders.blocked)
+
+
+def orders_for(bundle: Bundle, context: Context) -> Orders | None:
+    """What rules ask of a list; None where there are none."""
+    if bundle.rules is None:
+        return None
+    return bundle.rules.orders(context.scene, "", context.at_ms)
+
+
+def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) -> Steered:
+    """The list of k, full, and as rules want it where there are any.
 
     Parameters
     ----------
-    course
-        The course that the race was run on.
-    k
-        Length of the list.
+    race
+        What is left of the race, made in a context of `under_rules`.
     draw
         What chance is drawn from: the list's id, so that the same list comes out the same.
     """
+    orders = orders_for(bundle, course.context)
+    if orders is None:
+        return Steered(filled(race, course, bundle), course, {}, ())
+    steering = Steering(orders=orders, course=course, bundle=bundle, k=k, draw=draw)
+    return steering.steered(race)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Steering:
+    """The rules of one list at work; parameters as of `steered`."""
 
     orders: Orders
     course: Course

@@ -28,7 +28,7 @@ EVERY = [
     rule("expose", new_days=7, by="creator", impressions=500, **{"from": NOW, "until": LATER}),
     rule("cap", times=1, days=7),
     rule("gap", by="creator", apart=3),
-    rule("run", by="product", in_a_row=2),
+    rule("run", by="commercial", in_a_row=2),
     rule("spread", by="category", share=0.4, distinct=6),
     rule("explore", share=0.1),
 ]
