@@ -144,6 +144,11 @@ class Ruled:
         """Whether anything depends on what was on a person's screen."""
         return any(rule.effect is Effect.CAP for rule in self.rules)
 
+    @property
+    def has_promises(self) -> bool:
+        """Whether impressions have to be counted."""
+        return any(rule.effect is Effect.EXPOSE for rule in self.rules)
+
     def orders(self, scene: str, tier: str, at_ms: int) -> Orders:
         """What holds for a list."""
         key = scene, tier, bisect_right(self.edges, at_ms)

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from recsys.errors import AliasConflict, BundleError, InvalidInput, RecsysError, StoreUnavailable
 from serving.counted import Counted
 from serving.errors import BodyTooLarge, MalformedBody, NotThere, WrongMediaType
-from serving.routes import events, health, items, lists, users
+from serving.routes import events, health, items, lists, rules, users
 from serving.service import Service
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     ClientDisconnect: HTTPStatus.BAD_REQUEST,
 }
 RETRY_AFTER_S = "1"
-PARTS = (lists, events, items, users, health)
+PARTS = (lists, events, items, rules, users, health)
 
 
 def create_app(service: Service) -> FastAPI:

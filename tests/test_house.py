@@ -46,6 +46,7 @@ ORDER = [
     "steering",
     "reasons",
     "recommend",
+    "rule_preview",
     "golden",
     "lookback",
     "contenders",
