@@ -27,6 +27,7 @@ from data.record_rows import (
     served_row,
     signed_key,
 )
+from data.record_rules import Rules
 from data.record_statements import (
     Outcome,
     bodies_of,
@@ -94,8 +95,8 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit, server_keys
-        Which ids belong to one person; who did what; whom it is shown to.
+    aliases, audit, server_keys, rules
+        Which ids belong to one person; who did what; whom it is shown to; what is wanted of lists.
     """
 
     def __init__(self, store: Store) -> None:
@@ -105,6 +106,7 @@ class Record:
         self.aliases = Aliases(store)
         self.audit = Audit(store)
         self.server_keys = ServerKeys(store)
+        self.rules = Rules(store)
         self.damaged: set[int] = set()
 
     @classmethod

@@ -18,6 +18,7 @@ from recsys.events import Event, ServedList, millis
 from recsys.histories import History
 from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
+from recsys.rules import DEFAULTS
 from serving.answers import encoded
 from serving.bundles import Watcher
 from serving.current import Current, told_past, until
@@ -123,7 +124,7 @@ class Service:
         return cls(
             record=record,
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
-            watcher=Watcher(home, record),
+            watcher=Watcher(home, record, defaults=DEFAULTS),
             settings=settings,
             persons=Persons(
                 record,
