@@ -40,6 +40,7 @@ ORDER = [
     "fresh",
     "soundness",
     "bundle",
+    "bare",
     "bundle_files",
     "pointer",
     "ladder",
