@@ -225,11 +225,16 @@ class Placed:
 
 
 RemainingMs = Callable[[], float]
+Lap = Callable[[str], object]
 
 
 def unhurried() -> float:
     """What is left of the time of a list that nobody waits for."""
     return float("inf")
+
+
+def untimed(_stage: str) -> None:
+    """What is told of a list whose parts nobody times."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -242,6 +247,8 @@ class Course:
         What is left of the request's time; less work is begun the less there is.
     failed
         Sources and scorers that failed, and "deadline:" with what was left out for want of time.
+    lap
+        Is told after each part what it was.
     """
 
     pipeline: Pipeline
@@ -251,6 +258,7 @@ class Course:
     stages: Mapping[str, Stage]
     remaining_ms: RemainingMs = unhurried
     failed: list[str] = field(default_factory=list)
+    lap: Lap = untimed
 
     def placed(self, scorer: Scorer | None = None) -> Placed:
         """The list; ranks count within a kind, and the kinds take their seats at the end."""
@@ -263,16 +271,20 @@ class Course:
             )
         if scored is not None:
             candidates = Candidates(candidates.items, scored.scores, candidates.parts)
+        self.lap("scorer")
         placed = self.seated(candidates, self.context.k)
         return Placed(placed, tuple(dict.fromkeys(self.failed)), scored)
 
     def raced(self) -> Candidates:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
         candidates = self.sourced()
+        self.lap("sources")
         for name in self.pipeline.stages:
             candidates = self.stages[name](candidates, self.context, self.catalog)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
-        return self._admitted(candidates, n)
+        admitted_ = self._admitted(candidates, n)
+        self.lap("filters")
+        return admitted_
 
     def sourced(self) -> Candidates:
         """Everything that the sources send, fused."""

@@ -17,7 +17,17 @@ from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
 from recsys.ladder import filled
-from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Course,
+    Lap,
+    Pipeline,
+    RemainingMs,
+    Scored,
+    unhurried,
+    untimed,
+)
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
@@ -50,6 +60,8 @@ class Request:
         at. If empty, what the person's history says; scenes beside nothing have none.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
+    lap
+        Is told after each part of the list what it was, by who times them.
 
     Raises
     ------
@@ -65,6 +77,7 @@ class Request:
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
     remaining_ms: RemainingMs = unhurried
+    lap: Lap = untimed
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -120,7 +133,8 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
-    course = course_of(bundle, context, request.remaining_ms)
+    request.lap("context")
+    course = course_of(bundle, context, request)
     placed = course.placed(bundle.scorer(context))
     models: Mapping[str, Tells] = bundle.models
     if bundle.fresh is not None:
@@ -130,6 +144,7 @@ def recommend(
         course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
     placed = filled(placed, course, bundle)
+    request.lap("seats")
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
@@ -149,11 +164,12 @@ def recommend(
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
+    request.lap("reasons")
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
-def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
-    """The run of a bundle's pipeline for one context."""
+def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
+    """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
     if "excluded" not in pipeline.stages:
         # What a page shows already must not come again, whatever a configuration leaves out.
@@ -164,7 +180,8 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
         catalog=bundle.catalog,
         models=bundle.models,
         stages=STAGES,
-        remaining_ms=remaining_ms,
+        remaining_ms=unhurried if request is None else request.remaining_ms,
+        lap=untimed if request is None else request.lap,
     )
 
 
