@@ -103,6 +103,8 @@ class Context:
         Items of this request: of the order after checkout, in the cart.
     excluded
         Items the caller does not want, ascending.
+    blocked
+        Shape (n_items,). What no list may hold now; None where there is nothing like that.
     """
 
     scene: str
@@ -113,6 +115,7 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
+    blocked: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     THIS_TAG = "this_tag"
     POPULAR = "popular"
     SELECTION = "selection"
+    PROMISED = "promised"
+    UNTRIED = "untried"
 
 
 # To look a member up costs more than all else there is to say of an item.
@@ -78,6 +80,8 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.THIS_TAG: "about {what} too",
         Reason.POPULAR: "popular now",
         Reason.SELECTION: "from the shop's selection",
+        Reason.PROMISED: "recommended by the shop for a while",
+        Reason.UNTRIED: "something different for once",
     },
     "zh": {
         Reason.BOUGHT: "买过{what}",
@@ -103,6 +107,8 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.THIS_TAG: "同属{what}",
         Reason.POPULAR: "正在热门",
         Reason.SELECTION: "本店精选",
+        Reason.PROMISED: "本店近期推荐",
+        Reason.UNTRIED: "换个口味看看",
     },
 }
 
@@ -121,6 +127,13 @@ _OF_TAG = {
     About.ORDER: Reason.ORDERED_TAG,
     About.CART: Reason.CARTED_TAG,
     About.ITEM: Reason.THIS_TAG,
+}
+
+# What brings items for another reason than that many like them.
+_OF_SOURCE = {
+    "pin": Reason.SELECTION,
+    "exposure": Reason.PROMISED,
+    "exploration": Reason.UNTRIED,
 }
 
 # What a person did with an item, the act that says most first; anything else is a look at it.
@@ -219,7 +232,7 @@ class Explainer:
     def _sentences(self, source: Source, items: Idxs) -> list[str | None]:
         model = self.models[source.model]
         if not model.is_personal:
-            return [self._sentence(POPULAR, "")] * len(items)
+            return [self._sentence(_OF_SOURCE.get(source.model, POPULAR), "")] * len(items)
         is_basket = source.of == "basket"
         row = self.context.basket if is_basket else self.context.row
         found: list[str | None] = [None] * len(items)

@@ -16,7 +16,6 @@ from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.ladder import filled
 from recsys.pipeline import (
     Candidates,
     Context,
@@ -31,10 +30,12 @@ from recsys.pipeline import (
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
+from recsys.steering import SPEAKING, steered, under_rules
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
 MAX_BASKET = 100
+ALWAYS = ("blocked", "excluded")
 # Words of kinds by their numbers.
 WORDS = [kind.word for kind in Kind]
 # What a person did most; more would cost every source time and add little.
@@ -134,16 +135,17 @@ def recommend(
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     request.lap("context")
+    context = under_rules(bundle, context)
     course = course_of(bundle, context, request)
     placed = course.placed(bundle.scorer(context))
-    models: Mapping[str, Tells] = bundle.models
+    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
         row = _row(history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
-    placed = filled(placed, course, bundle)
+    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
     request.lap("seats")
     explainer = Explainer(
         pipeline=course.pipeline,
@@ -162,7 +164,8 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer),
+        items=_items(placed.candidates, bundle.catalog, explainer, chances),
+        relaxed=relaxed,
     )
     request.lap("reasons")
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
@@ -171,9 +174,11 @@ def recommend(
 def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
     """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    if "excluded" not in pipeline.stages:
-        # What a page shows already must not come again, whatever a configuration leaves out.
-        pipeline = replace(pipeline, stages=("excluded", *pipeline.stages))
+    # What a page shows already must not come again and what is blocked not at all, whatever a
+    # configuration leaves out.
+    stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
+    if stages != pipeline.stages:
+        pipeline = replace(pipeline, stages=stages)
     return Course(
         pipeline=pipeline,
         context=context,
@@ -244,7 +249,7 @@ def _is_personal(
 
 
 def _items(
-    candidates: Candidates, catalog: Catalog, explainer: Explainer
+    candidates: Candidates, catalog: Catalog, explainer: Explainer, chances: Mapping[int, float]
 ) -> tuple[ServedItem, ...]:
     items = candidates.items
     told = zip(
@@ -253,6 +258,7 @@ def _items(
         candidates.scores.tolist(),
         catalog.ad[items].tolist(),
         explainer.explain(candidates),
+        map(chances.get, items.tolist()),
         strict=True,
     )
     return tuple(
@@ -264,6 +270,7 @@ def _items(
             source=source,
             reason=reason,
             ad=ad,
+            probability=probability,
         )
-        for place, (item_id, kind, score, ad, (source, reason)) in enumerate(told)
+        for place, (item_id, kind, score, ad, (source, reason), probability) in enumerate(told)
     )

@@ -13,6 +13,9 @@ from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
 from serving.shelf import Shelf
 
+# Twenty pages of twenty.
+SHOWN_KEPT = 400
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Current:
@@ -48,6 +51,12 @@ class Current:
         """Events of the record up to this number are in the past already."""
         return 0 if self.past is None else self.past.record_seq
 
+    @property
+    def shown_limit(self) -> int:
+        """How many of a person's newest impressions rules want to know."""
+        rules = self.bundle.rules
+        return SHOWN_KEPT if rules is not None and rules.has_caps else 0
+
     def with_items(self, overlay: Overlay) -> "Current":
         """The same with items as they are now, and with those that came since."""
         bundle = self.bundle.now_with(overlay)
@@ -77,16 +86,18 @@ class Current:
         return History.of([one for one, is_known in zip(placed, known, strict=True) if is_known])
 
 
-def newest(history: History, limit: int) -> History:
+def newest(history: History, limit: int, n_shown: int = 0) -> History:
     """The newest `limit` events, and every order and refund however old.
 
-    What was bought must not be shown again because much was watched since. Impressions are left
-    out: twenty a page, they would push out all that the person did.
+    What was bought must not be shown again because much was watched since. Of impressions only
+    `n_shown` are kept: twenty a page, they would push out all that the person did.
     """
     bought = np.isin(history.type, (EventType.ORDER, EventType.REFUND))
-    acts = np.flatnonzero(~bought & (history.type != EventType.IMPRESSION))
+    shown = history.type == EventType.IMPRESSION
     kept = bought
-    kept[acts[-limit:]] = True
+    kept[np.flatnonzero(~bought & ~shown)[-limit:]] = True
+    if n_shown:
+        kept[np.flatnonzero(shown)[-n_shown:]] = True
     return history.take(kept)
 
 
