@@ -16,7 +16,17 @@ from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Course,
+    Lap,
+    Pipeline,
+    RemainingMs,
+    Scored,
+    unhurried,
+    untimed,
+)
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
@@ -51,6 +61,8 @@ class Request:
         at. If empty, what the person's history says; scenes beside nothing have none.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
+    lap
+        Is told after each part of the list what it was, by who times them.
 
     Raises
     ------
@@ -66,6 +78,7 @@ class Request:
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
     remaining_ms: RemainingMs = unhurried
+    lap: Lap = untimed
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -121,8 +134,9 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
+    request.lap("context")
     context = under_rules(bundle, context)
-    course = course_of(bundle, context, request.remaining_ms)
+    course = course_of(bundle, context, request)
     placed = course.placed(bundle.scorer(context))
     models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
@@ -132,6 +146,7 @@ def recommend(
         course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
+    request.lap("seats")
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
@@ -152,11 +167,12 @@ def recommend(
         items=_items(placed.candidates, bundle.catalog, explainer, chances),
         relaxed=relaxed,
     )
+    request.lap("reasons")
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
-def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
-    """The run of a bundle's pipeline for one context."""
+def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
+    """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
     # What a page shows already must not come again and what is blocked not at all, whatever a
     # configuration leaves out.
@@ -169,7 +185,8 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
         catalog=bundle.catalog,
         models=bundle.models,
         stages=STAGES,
-        remaining_ms=remaining_ms,
+        remaining_ms=unhurried if request is None else request.remaining_ms,
+        lap=untimed if request is None else request.lap,
     )
 
 

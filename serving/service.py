@@ -173,8 +173,7 @@ class Service:
         """
         at, lap = self.now(), Laps()
         current = self.watcher.current if met is None else met.current
-        if cursor is not None:
-            request = replace(request, shown=self.cursors.read(cursor))
+        request = replace(request, shown=self.cursors.read(cursor), lap=lap)
         if current is None:
             answer = self._empty(request, at)
         else:
@@ -183,7 +182,6 @@ class Service:
             met = met or self.persons.near(request.user_id, current)
             lap("read")
             answer = self._answer(request, met, at)
-            lap("list")
         shelf = None if current is None else current.shelf
         answer, body = self._within(at_most, answer, shelf, request.shown)
         lap("encode")
