@@ -82,6 +82,18 @@ audit = Table(
     Column("chain_hash", LargeBinary, nullable=False),
 )
 
+# Keys of other servers. A revoked one stays, so that a record which had keys is never one without.
+server_keys = Table(
+    "server_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
 # What an operator wants of lists. Every change is a row more; a body of nothing drops the rule.
 rules = Table(
     "rules",

@@ -135,7 +135,7 @@ def recommend(
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
-        standing=history.take(~history.undone(context.at_ms)),
+        standing=history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
@@ -199,10 +199,16 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
 def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
     """What the caller does not want, and of new items what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [ids.find_all(request.exclude), ids.marked(request.shown)]
+    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    if request.exclude or request.shown:
+        found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
+    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+
+
+def _distinct(found: list[NDArray[Any]]) -> Idxs:
     return np.unique(np.concatenate(found)).astype(np.int32)
 
 
@@ -217,11 +223,12 @@ def _is_personal(
     candidates: Candidates, request: Request, pipeline: Pipeline, models: Mapping[str, Tells]
 ) -> bool:
     """Whether anything the person did before speaks; what the caller names is no history."""
-    personal = [
-        models[source.model].is_personal and (source.of == "history" or not request.basket)
-        for source in pipeline.sources
-    ]
-    return bool(candidates.parts[np.array(personal, dtype=np.bool_)].any())
+    return any(
+        models[source.model].is_personal
+        and (source.of == "history" or not request.basket)
+        and bool(part.any())
+        for source, part in zip(pipeline.sources, candidates.parts, strict=True)
+    )
 
 
 def _items(

@@ -1,6 +1,6 @@
 """What lists are made from at one moment: a bundle, and everybody's past in its positions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from recsys.events import Event, EventType, moment
 from recsys.histories import UNDATED, History
 from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
+from serving.shelf import Shelf
 
 # Twenty pages of twenty.
 SHOWN_KEPT = 400
@@ -24,12 +25,19 @@ class Current:
     ----------
     positions, known
         Shape (n items of the past,). Where each stands in the bundle, and whether it is there.
+    shelf
+        The bundle's items as pages show them.
     """
 
     bundle: Bundle
     past: Past | None
     positions: Ints
     known: Mask
+    shelf: Shelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Another bundle, or other items, are another shelf."""
+        object.__setattr__(self, "shelf", Shelf(self.bundle.catalog))
 
     @classmethod
     def of(cls, bundle: Bundle, past: Past | None) -> Self:
@@ -95,6 +103,9 @@ def newest(history: History, limit: int, n_shown: int = 0) -> History:
 
 def until(history: History, now_ms: int) -> History:
     """The same with times ahead of now taken as now: a fast clock must not hide a fresh act."""
+    # The last is the latest.
+    if len(history) == 0 or history.at_ms[-1] <= now_ms:
+        return history
     return replace(history, at_ms=np.minimum(history.at_ms, now_ms))
 
 
