@@ -23,6 +23,7 @@ ORDER = [
     "histories",
     "watching",
     "interactions",
+    "trust",
     "models",
     "blend",
     "facts",
