@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -92,6 +92,17 @@ server_keys = Table(
     Column("scopes", Text, nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
+)
+
+# What an operator wants of lists. Every change is a row more; a body of nothing drops the rule.
+rules = Table(
+    "rules",
+    metadata,
+    Column("version", RowId, primary_key=True, autoincrement=False),
+    Column("rule_id", Text, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("body", LargeBinary),
 )
 
 items = Table(

@@ -16,15 +16,16 @@ from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.ladder import filled
 from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
+from recsys.steering import SPEAKING, steered, under_rules
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
 MAX_BASKET = 100
+ALWAYS = ("blocked", "excluded")
 # Words of kinds by their numbers.
 WORDS = [kind.word for kind in Kind]
 # What a person did most; more would cost every source time and add little.
@@ -120,20 +121,21 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
+    context = under_rules(bundle, context)
     course = course_of(bundle, context, request.remaining_ms)
     placed = course.placed(bundle.scorer(context))
-    models: Mapping[str, Tells] = bundle.models
+    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
         row = _row(history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
-    placed = filled(placed, course, bundle)
+    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
-        standing=history.take(~history.undone(context.at_ms)),
+        standing=history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
@@ -147,7 +149,8 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer),
+        items=_items(placed.candidates, bundle.catalog, explainer, chances),
+        relaxed=relaxed,
     )
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
@@ -155,9 +158,11 @@ def recommend(
 def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
     """The run of a bundle's pipeline for one context."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    if "excluded" not in pipeline.stages:
-        # What a page shows already must not come again, whatever a configuration leaves out.
-        pipeline = replace(pipeline, stages=("excluded", *pipeline.stages))
+    # What a page shows already must not come again and what is blocked not at all, whatever a
+    # configuration leaves out.
+    stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
+    if stages != pipeline.stages:
+        pipeline = replace(pipeline, stages=stages)
     return Course(
         pipeline=pipeline,
         context=context,
@@ -194,10 +199,16 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
 def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
     """What the caller does not want, and of new items what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [ids.find_all(request.exclude), ids.marked(request.shown)]
+    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    if request.exclude or request.shown:
+        found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
+    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+
+
+def _distinct(found: list[NDArray[Any]]) -> Idxs:
     return np.unique(np.concatenate(found)).astype(np.int32)
 
 
@@ -212,15 +223,16 @@ def _is_personal(
     candidates: Candidates, request: Request, pipeline: Pipeline, models: Mapping[str, Tells]
 ) -> bool:
     """Whether anything the person did before speaks; what the caller names is no history."""
-    personal = [
-        models[source.model].is_personal and (source.of == "history" or not request.basket)
-        for source in pipeline.sources
-    ]
-    return bool(candidates.parts[np.array(personal, dtype=np.bool_)].any())
+    return any(
+        models[source.model].is_personal
+        and (source.of == "history" or not request.basket)
+        and bool(part.any())
+        for source, part in zip(pipeline.sources, candidates.parts, strict=True)
+    )
 
 
 def _items(
-    candidates: Candidates, catalog: Catalog, explainer: Explainer
+    candidates: Candidates, catalog: Catalog, explainer: Explainer, chances: Mapping[int, float]
 ) -> tuple[ServedItem, ...]:
     items = candidates.items
     told = zip(
@@ -229,6 +241,7 @@ def _items(
         candidates.scores.tolist(),
         catalog.ad[items].tolist(),
         explainer.explain(candidates),
+        map(chances.get, items.tolist()),
         strict=True,
     )
     return tuple(
@@ -240,6 +253,7 @@ def _items(
             source=source,
             reason=reason,
             ad=ad,
+            probability=probability,
         )
-        for place, (item_id, kind, score, ad, (source, reason)) in enumerate(told)
+        for place, (item_id, kind, score, ad, (source, reason), probability) in enumerate(told)
     )

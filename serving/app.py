@@ -15,12 +15,12 @@ from serving.counted import Counted
 from serving.failures import broken, no_such_route, refused
 from serving.gate import Gate
 from serving.guard import Guard
-from serving.routes import events, health, items, lists, users
+from serving.routes import events, health, items, lists, rules, users
 from serving.service import Service
 
 log = logging.getLogger(__name__)
 
-PARTS = (lists, events, items, users, health)
+PARTS = (lists, events, items, rules, users, health)
 
 
 def create_app(service: Service) -> FastAPI:

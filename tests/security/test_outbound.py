@@ -13,6 +13,7 @@ import pytest
 
 from serving.openapi import OPERATIONS
 from serving.openapi_examples import EXAMPLES
+from tests.security.conftest import filled
 from tests.servers import redis_in
 from tests.serving.running import ROOT, START_LINE, Served, asked, until
 
@@ -45,7 +46,7 @@ def tempted(body):
 def walk(port: int) -> None:
     """Every route, as in its example, and with addresses in every place."""
     for one in OPERATIONS:
-        path = one.path.format(item_id="item-1", user_id="user-1")
+        path = filled(one.path)
         body = EXAMPLES[one.example].get("body")
         bodies = [body] if body is None else [body, tempted(body)]
         if body is not None:
