@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.controls import FREE, Controls, Halved
 from recsys.events import EventType
 from recsys.features import Racing, Values
 from recsys.histories import History
@@ -102,6 +103,10 @@ class Context:
         Items of this request: of the order after checkout, in the cart.
     excluded
         Items the caller does not want, ascending.
+    controls
+        What the person chose; the history is what these let speak.
+    halved
+        What is to be shown half as often.
     """
 
     scene: str
@@ -112,6 +117,8 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
+    controls: Controls = FREE
+    halved: Halved | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

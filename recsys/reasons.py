@@ -182,7 +182,7 @@ class Explainer:
         speakers = [_strongest_first(one) for one in parts]
         sentences = self._by_speakers(candidates.items, speakers)
         names = [source.name for source in self.pipeline.sources]
-        selection = self._sentence(SELECTION, "")
+        selection = LANGUAGES[self.language][SELECTION]
         return [
             (names[told[0]] if told else "selection", sentence or selection)
             for told, sentence in zip(speakers, sentences, strict=True)
@@ -252,7 +252,7 @@ class Explainer:
                 self.acts.setdefault(item, set()).add(kind)
         return self.acts.get(item_idx, set())
 
-    def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
+    def _of_tag(self, tag_idx: int, is_basket: bool) -> str | None:
         name = self.catalog.tag_names[tag_idx]
         if is_basket:
             return self._sentence(_OF_TAG[scene_named(self.context.scene).about], name)
@@ -273,7 +273,10 @@ class Explainer:
     def _acts(self, chosen: Mask) -> set[int]:
         return set(self.standing.type[chosen].tolist())
 
-    def _sentence(self, reason: Reason, what: str) -> str:
+    def _sentence(self, reason: Reason, what: str) -> str | None:
+        """The reason in words; None if it would have to name what is blocked."""
+        if what and self.context.controls.blocked.hits(what):
+            return None
         shown = what if len(what) <= TITLE_SHOWN else what[: TITLE_SHOWN - 1] + "…"
         return LANGUAGES[self.language][reason].format(what=shown)
 

@@ -11,13 +11,23 @@ from numpy.typing import NDArray
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.controls import FREE, Controls
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.ladder import filled
-from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
+from recsys.ladder import filled, followed
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Course,
+    Pipeline,
+    Placed,
+    RemainingMs,
+    Scored,
+    unhurried,
+)
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
@@ -50,6 +60,8 @@ class Request:
         at. If empty, what the person's history says; scenes beside nothing have none.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
+    controls
+        What the person chose, and what their age forbids.
 
     Raises
     ------
@@ -65,6 +77,7 @@ class Request:
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
     remaining_ms: RemainingMs = unhurried
+    controls: Controls = FREE
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -119,17 +132,15 @@ def recommend(
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
+    if not request.controls.is_personal:
+        # From here on nobody knows for whom it is.
+        request = replace(request, user_id=None)
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
-    course = course_of(bundle, context, request.remaining_ms)
-    placed = course.placed(bundle.scorer(context))
+    history = context.history
+    placed, course = _rarer(bundle, context, request.remaining_ms)
     models: Mapping[str, Tells] = bundle.models
     if bundle.fresh is not None:
-        row = _row(history, bundle, context.at_ms)
-        stages = [STAGES[name] for name in course.pipeline.stages]
-        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
-        course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
-    placed = filled(placed, course, bundle)
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
@@ -152,12 +163,25 @@ def recommend(
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
+def _placed(bundle: Bundle, context: Context, remaining_ms: RemainingMs) -> tuple[Placed, Course]:
+    """The whole list before it gets texts, and the run that it came of."""
+    course = course_of(bundle, context, remaining_ms)
+    placed = course.placed(bundle.scorer(context))
+    if bundle.fresh is not None:
+        row = _row(context.history, bundle, context.at_ms)
+        stages = [STAGES[name] for name in course.pipeline.stages]
+        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        course = replace(course, pipeline=with_source(course.pipeline))
+    return filled(placed, course, bundle), course
+
+
 def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
     """The run of a bundle's pipeline for one context."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    if "excluded" not in pipeline.stages:
-        # What a page shows already must not come again, whatever a configuration leaves out.
-        pipeline = replace(pipeline, stages=("excluded", *pipeline.stages))
+    # What a page shows already must not come again, nor what a person's choices forbid, whatever a
+    # configuration leaves out.
+    always = dict.fromkeys(("excluded", "chosen", *pipeline.stages))
+    pipeline = replace(pipeline, stages=tuple(always))
     return Course(
         pipeline=pipeline,
         context=context,
@@ -170,7 +194,9 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
 
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
     """What a request comes down to: all that its list depends on."""
-    scene, at_ms = scene_named(request.scene), millis(at)
+    scene, at_ms, controls = scene_named(request.scene), millis(at), request.controls
+    barred = controls.barred(history, bundle.catalog)
+    history = controls.speaking(history, bundle.catalog)
     basket = _basket(request, history, bundle)
     known, fresh = history, bundle.fresh
     if fresh is not None:
@@ -182,8 +208,9 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=_row(known, bundle, at_ms),
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history),
+        excluded=np.union1d(_excluded(request, bundle, basket, history), barred),
         at_ms=at_ms,
+        controls=controls,
     )
 
 
