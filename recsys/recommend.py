@@ -163,6 +163,16 @@ def recommend(
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
+def _rarer(bundle: Bundle, context: Context, remaining_ms: RemainingMs) -> tuple[Placed, Course]:
+    """The list as it is placed, made once more if it shows too much of what was refused lately."""
+    placed, course = _placed(bundle, context, remaining_ms)
+    halved = context.controls.halved(placed.candidates.items, bundle.catalog, context.at_ms)
+    if halved is None:
+        return placed, course
+    rarer, course = _placed(bundle, replace(context, halved=halved), remaining_ms)
+    return followed(rarer, placed, context.k), course
+
+
 def _placed(bundle: Bundle, context: Context, remaining_ms: RemainingMs) -> tuple[Placed, Course]:
     """The whole list before it gets texts, and the run that it came of."""
     course = course_of(bundle, context, remaining_ms)
