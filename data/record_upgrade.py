@@ -19,6 +19,11 @@ _TO_2 = (
 )
 
 
+# Counters of each version, beginning with the one before: what `_TO` does not say of tables.
+_COUNTERS = {1: ("audit", "fence"), 2: ("controls", "erasure", "privacy_key")}
+_TO: dict[int, tuple[str, ...]] = {1: _TO_2, 2: ()}
+
+
 def upgrade(connection: Connection) -> None:
     """Bring the tables to this program's schema; what is missing has been made before.
 
@@ -28,14 +33,14 @@ def upgrade(connection: Connection) -> None:
         They are of a version this program does not know.
     """
     known = counter(connection, "schema")
-    if known == SCHEMA_VERSION:
-        return
-    if known != 1:
+    if known is None or not 1 <= known <= SCHEMA_VERSION:
         raise ConfigError(
             f"the record has another schema, got version {known}; "
             f"this program reads 1 to {SCHEMA_VERSION}"
         )
-    for statement in _TO_2:
-        connection.exec_driver_sql(statement)
-    connection.execute(insert(state), [{"name": name, "value": 0} for name in ("audit", "fence")])
-    set_counter(connection, "schema", SCHEMA_VERSION)
+    for version in range(known, SCHEMA_VERSION):
+        for statement in _TO[version]:
+            connection.exec_driver_sql(statement)
+        values = [{"name": name, "value": 0} for name in _COUNTERS[version]]
+        connection.execute(insert(state), values)
+        set_counter(connection, "schema", version + 1)

@@ -190,14 +190,14 @@ class Controls:
         return Halved(categories.astype(np.int32), kept.astype(np.int32))
 
     def signals(self, history: History, at_ms: int) -> Signals | None:
-        """What the page of a minor must do now; None for others.
+        """What the page of a minor must do now; None for others, and where nobody can say.
 
         Parameters
         ----------
         history
             Everything that is known of what the person did, with what may not speak.
         """
-        if not self.is_minor:
+        if not self.is_minor or not self.is_known:
             return None
         local = moment(at_ms).astimezone(CHINA)
         is_night = local.hour >= NIGHT_FROM_H or local.hour < NIGHT_UNTIL_H

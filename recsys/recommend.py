@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.controls import FREE, Controls
+from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
@@ -104,12 +104,16 @@ class Answer:
         What the scorer saw and made of all candidates, where there was one.
     rung
         The rung of the ladder that the last of it came from; "race" if none was needed.
+    controls, signals
+        What the person chose; what the page of a minor must do now.
     """
 
     served: ServedList
     items: Idxs
     scored: Scored | None = None
     rung: str = "race"
+    controls: Controls = FREE
+    signals: Signals | None = None
 
 
 def recommend(
@@ -132,6 +136,7 @@ def recommend(
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
+    signals = request.controls.signals(history, millis(at))
     if not request.controls.is_personal:
         # From here on nobody knows for whom it is.
         request = replace(request, user_id=None)
@@ -160,7 +165,8 @@ def recommend(
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
         items=_items(placed.candidates, bundle.catalog, explainer),
     )
-    return Answer(served, placed.candidates.items, placed.scored, placed.rung)
+    told = placed.candidates.items, placed.scored, placed.rung
+    return Answer(served, *told, request.controls, signals)
 
 
 def _rarer(bundle: Bundle, context: Context, remaining_ms: RemainingMs) -> tuple[Placed, Course]:

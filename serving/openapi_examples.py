@@ -46,7 +46,8 @@ _LIST: dict[str, Any] = {
     "pipeline": "home",
     "arms": [],
     "cursor": "q0yDgk2mB5hZ3n1XAQID",
-    "controls": {},
+    "controls": {"off": "/v1/me/personalisation", "tags": "/v1/me/tags", "appeal": "/pages/appeal"},
+    "minors": None,
     "items": [
         {
             "item_id": "video-2195",

@@ -177,6 +177,7 @@ class Service:
             answer, catalog = self._empty(request, at), None
         else:
             if met is None and request.remaining_ms() <= 0:
+                # No time to ask what the person chose either.
                 met = Met(History.empty(), current, ("deadline:history",))
             met = met or self.persons.near(request.user_id, current)
             lap("read")
@@ -196,7 +197,7 @@ class Service:
         while True:
             items = answer.served.items
             cursor = self.cursors.after(shown, [item.item_id for item in items])
-            body = encoded(answer, catalog, cursor)
+            body = encoded(answer, catalog, cursor, self.record.choices.privacy.appeal)
             if at_most is None or len(body) <= at_most or not items:
                 return answer, body
             k = min(len(items) - 1, len(items) * at_most // len(body))
@@ -213,7 +214,7 @@ class Service:
 
     def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(
-            request,
+            replace(request, controls=met.controls),
             until(met.history, millis(at)),
             met.current.bundle,
             at=at,
