@@ -16,6 +16,7 @@ from data.privacy import Privacy
 from data.record_aliases import Aliases
 from data.record_audit import Audit
 from data.record_controls import Choices
+from data.record_keys import ServerKeys
 from data.record_reading import rows_between
 from data.record_refused import ROWS_KEPT, Quarantined, newest_refused, set_aside
 from data.record_rows import (
@@ -91,8 +92,8 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit, choices
-        Which ids belong to one person; who did what; what persons chose.
+    aliases, audit, choices, server_keys
+        Which ids belong to one person; who did what; what persons chose; whom it is shown to.
     """
 
     def __init__(self, store: Store, privacy: Privacy) -> None:
@@ -102,6 +103,7 @@ class Record:
         self.choices = Choices(store, privacy)
         self.aliases = Aliases(store, self.choices)
         self.audit = Audit(store)
+        self.server_keys = ServerKeys(store)
         self.damaged: set[int] = set()
 
     @classmethod

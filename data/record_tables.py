@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # What is counted from 0 on; `privacy_key` is the mark of the key that persons are named under.
 COUNTERS = ("seq", "user", "item_version", "audit", "fence", "controls", "erasure", "privacy_key")
@@ -83,6 +83,18 @@ audit = Table(
     Column("about", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
+)
+
+# Keys of other servers. A revoked one stays, so that a record which had keys is never one without.
+server_keys = Table(
+    "server_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
 )
 
 items = Table(

@@ -1,9 +1,9 @@
 """Records of older schemas, brought to this one in the transaction that opens them."""
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from data.record_statements import counter, set_counter
-from data.record_tables import SCHEMA_VERSION, state
+from data.record_tables import SCHEMA_VERSION
 from recsys.errors import ConfigError
 
 # Before the second version the record was in files only, and knew no guests.
@@ -16,12 +16,14 @@ _TO_2 = (
     "DROP INDEX events_by_user",
     "CREATE INDEX events_by_person ON events (person_idx)",
     "CREATE INDEX served_to_user ON served (user_id, served_idx)",
+    "INSERT INTO state (name, value) VALUES ('audit', 0), ('fence', 0)",
 )
-
-
-# Counters of each version, beginning with the one before: what `_TO` does not say of tables.
-_COUNTERS = {1: ("audit", "fence"), 2: ("controls", "erasure", "privacy_key")}
-_TO: dict[int, tuple[str, ...]] = {1: _TO_2, 2: ()}
+# By the version they start from. The third version only has more tables: those are made before, and
+# the number keeps programs out that would not know of them.
+_TO_4 = (
+    "INSERT INTO state (name, value) VALUES ('controls', 0), ('erasure', 0), ('privacy_key', 0)",
+)
+_STEPS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: (), 3: _TO_4}
 
 
 def upgrade(connection: Connection) -> None:
@@ -33,14 +35,14 @@ def upgrade(connection: Connection) -> None:
         They are of a version this program does not know.
     """
     known = counter(connection, "schema")
-    if known is None or not 1 <= known <= SCHEMA_VERSION:
+    if known == SCHEMA_VERSION:
+        return
+    if known not in _STEPS:
         raise ConfigError(
             f"the record has another schema, got version {known}; "
             f"this program reads 1 to {SCHEMA_VERSION}"
         )
     for version in range(known, SCHEMA_VERSION):
-        for statement in _TO[version]:
+        for statement in _STEPS[version]:
             connection.exec_driver_sql(statement)
-        values = [{"name": name, "value": 0} for name in _COUNTERS[version]]
-        connection.execute(insert(state), values)
-        set_counter(connection, "schema", version + 1)
+    set_counter(connection, "schema", SCHEMA_VERSION)

@@ -81,6 +81,8 @@ NUMBER_BOUNDS: dict[str, Bound] = {
 NEEDED = frozenset({"event_id", "user_id", "item_id"})
 WHOLE_NUMBERS = frozenset({"quantity", "amount_minor", "position"})
 PROPS_BYTES = 1_024
+# A key of `props`: nobody vouches for the event, so nothing is learned from it for others.
+UNPROVEN = "unproven"
 EARLIEST_AT = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_AT = datetime(2100, 1, 1, tzinfo=UTC)
 _texts_of = attrgetter(*TEXT_LIMITS)
@@ -173,6 +175,11 @@ class Event:
                 _check_number(name, value)
         check_at(self.at)
         _check_props(self.props)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether others' lists may learn from it."""
+        return UNPROVEN not in self.props
 
     def body(self) -> dict[str, Any]:
         """All that the caller said, as plain JSON values; equal bodies mean the same event."""

@@ -13,6 +13,7 @@ from recsys.errors import RecsysError
 from serving.access import Rules
 from serving.counted import Counted
 from serving.failures import broken, no_such_route, refused
+from serving.gate import Gate
 from serving.guard import Guard
 from serving.routes import events, health, items, lists, users
 from serving.service import Service
@@ -24,6 +25,8 @@ PARTS = (lists, events, items, users, health)
 
 def create_app(service: Service) -> FastAPI:
     """The application around a service; it closes the service when it stops."""
+    home, settings = service.watcher.home, service.settings
+    gate = Gate.of(service.record, home.keys, settings, service.persons.hot)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -31,11 +34,13 @@ def create_app(service: Service) -> FastAPI:
         watching = asyncio.create_task(service.watcher.run(service.settings.poll_s))
         telling = asyncio.create_task(_tell(service))
         trusting = asyncio.create_task(service.persons.watch())
+        keeping = asyncio.create_task(gate.keyring.watch())
         log.info("ready, bundle=%s", service.watcher.bundle_id)
         yield
         watching.cancel()
         telling.cancel()
         trusting.cancel()
+        keeping.cancel()
         await service.persons.close()
         await asyncio.to_thread(service.close)
 
@@ -46,7 +51,7 @@ def create_app(service: Service) -> FastAPI:
     for router in routers:
         app.include_router(router)
     rules = Rules(route for router in routers for route in router.routes)
-    app.add_middleware(Guard, rules=rules)
+    app.add_middleware(Guard, rules=rules, gate=gate)
     # Added last, so it stands outside and counts refusals too.
     app.add_middleware(Counted, metrics=service.metrics)
     app.add_exception_handler(RecsysError, refused)

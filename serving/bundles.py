@@ -49,6 +49,8 @@ class Watcher:
         What the next request uses; None until there is a bundle.
     has_looked
         Whether the first look is over, so that `current` says what there is.
+    home
+        The shop's folder.
     refused
         How many pointers and bundles were refused since the start.
     """
@@ -57,7 +59,7 @@ class Watcher:
         self.current: Current | None = None
         self.has_looked = False
         self.refused = 0
-        self._home = home
+        self.home = home
         self._record = record
         self._table = table
         self._counter = 0
@@ -162,7 +164,7 @@ class Watcher:
             pointer = None if public is None else self._pointer(public)
             if public is None or pointer is None or pointer.bundle_id == self._wanted_id:
                 return None
-            bundle = read(self._home.bundles / pointer.bundle_id, public, table=self._table)
+            bundle = read(self.home.bundles / pointer.bundle_id, public, table=self._table)
             check_golden(bundle)
         except (BundleError, ConfigError) as error:
             self._refuse(error)
@@ -173,21 +175,21 @@ class Watcher:
 
     def _new_past(self) -> Past | None:
         """The histories the pointer names; those in use if it names them, or a damaged version."""
-        version = pointed(self._home.histories)
+        version = pointed(self.home.histories)
         if version != self._past_version:
             self._past_version = version
             try:
-                self._past = Past.open(self._home.histories)
+                self._past = Past.open(self.home.histories)
             except StoreUnavailable as error:
                 log.error("refused histories, those in use stay: %s", error)
         return self._past
 
     def _pointer(self, public: VerifyKey) -> Pointer | None:
-        return read_pointer(self._home.bundles, public, at_least=self._counter)
+        return read_pointer(self.home.bundles, public, at_least=self._counter)
 
     def _public(self) -> VerifyKey | None:
-        has_key = (self._home.keys / PUBLIC_NAME).exists()
-        return VerifyKey.load(self._home.keys) if has_key else None
+        has_key = (self.home.keys / PUBLIC_NAME).exists()
+        return VerifyKey.load(self.home.keys) if has_key else None
 
     def _refuse(self, error: Exception) -> None:
         """Count and log a refusal, once as long as it stays the same."""

@@ -9,7 +9,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from recsys.errors import AliasConflict, BundleError, InvalidInput, RecsysError, StoreUnavailable
-from serving.errors import BodyTooLarge, MalformedBody, NotThere, WrongMediaType
+from serving.errors import (
+    BodyTooLarge,
+    Forbidden,
+    MalformedBody,
+    NotThere,
+    TooMany,
+    Unauthorized,
+    WrongMediaType,
+)
 
 # The nearest class of an error's line of ancestors decides.
 STATUS: dict[type[Exception], HTTPStatus] = {
@@ -18,6 +26,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     AliasConflict: HTTPStatus.CONFLICT,
     NotThere: HTTPStatus.NOT_FOUND,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     MalformedBody: HTTPStatus.BAD_REQUEST,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -41,14 +52,26 @@ def error_body(
     return Response(body, status, headers, media_type="application/json")
 
 
-async def refused(_request: Request, error: Exception) -> Response:
-    """The answer to an error of ours; raises it again if nobody expected it."""
+def refusal(error: RecsysError) -> Response:
+    """The answer to an error of ours."""
     status = status_of(error)
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, TooMany):
+        headers["retry-after"] = str(error.retry_after_s)
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["retry-after"] = RETRY_AFTER_S
+    return error_body(status, error.code, str(error), headers)
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """The same as a handler; raises again what nobody expected."""
+    if status_of(error) is HTTPStatus.INTERNAL_SERVER_ERROR:
         raise error
-    headers = {"retry-after": RETRY_AFTER_S} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    code = error.code if isinstance(error, RecsysError) else "disconnected"
-    return error_body(status, code, str(error), headers)
+    if isinstance(error, RecsysError):
+        return refusal(error)
+    return error_body(status_of(error), "disconnected", str(error))
 
 
 async def no_such_route(_request: Request, error: Exception) -> Response:

@@ -2,43 +2,47 @@
 
 from http import HTTPStatus
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from recsys.errors import RecsysError
 from serving.access import Rules
-from serving.failures import error_body
-from serving.identity import CALLER, OPEN
-
-NO_PATH = error_body(HTTPStatus.NOT_FOUND, "not_found", "Not Found")
+from serving.failures import error_body, refusal
+from serving.gate import Gate, admitted
 
 
 class Guard:
     """An application behind which every request has a caller."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: Rules, gate: Gate) -> None:
         self._app = app
         self._rules = rules
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Say who calls, then answer, or refuse."""
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         rule = self._rules.of(scope["method"], scope["path"])
         if rule is None:
-            await self._refuse_unknown(scope, receive, send)
+            await _unknown(self._rules.methods(scope["path"]))(scope, receive, send)
             return
-        scope[CALLER] = OPEN
+        try:
+            caller = await self._gate.admit(scope, rule.access)
+        except RecsysError as error:
+            # Refusals are counted under the route as well.
+            scope["route"] = rule
+            await refusal(error)(scope, receive, send)
+            return
+        admitted(scope, self._gate, caller)
         await self._app(scope, receive, send)
 
-    async def _refuse_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = self._rules.methods(scope["path"])
-        if not allowed:
-            await NO_PATH(scope, receive, send)
-            return
-        answer = error_body(
-            HTTPStatus.METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "Method Not Allowed",
-            {"allow": ", ".join(allowed)},
-        )
-        await answer(scope, receive, send)
+
+def _unknown(allowed: list[str]) -> Response:
+    """The answer where no route is, or none of this method."""
+    if not allowed:
+        return error_body(HTTPStatus.NOT_FOUND, "not_found", "Not Found")
+    headers = {"allow": ", ".join(allowed)}
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    return error_body(status, "method_not_allowed", "Method Not Allowed", headers)

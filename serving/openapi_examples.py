@@ -110,3 +110,42 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "get /metrics": {"answer": 'dapei_lists_total{scene="home",step="personal"} 17.0\n'},
 }
+
+# One example of each refusal, by its status.
+ERRORS: dict[str, dict[str, str]] = {
+    "400": {
+        "error": "malformed_body",
+        "detail": "the body is no JSON: unexpected end of data: line 1 column 1 (char 0)",
+    },
+    "401": {
+        "error": "unauthorized",
+        "detail": "the key is not valid; allowed: one that `dapei keys new` showed",
+    },
+    "403": {
+        "error": "forbidden",
+        "detail": "the key is not for this; allowed: one with the scope items",
+    },
+    "404": {"error": "unknown", "detail": "there is no such thing for a user token"},
+    "409": {
+        "error": "alias_conflict",
+        "detail": "guest_id is joined to another person already, got 'guest-7001'; "
+        "allowed: a guest who is not, or the same person",
+    },
+    "413": {
+        "error": "too_large",
+        "detail": "the body has over 1048576 bytes; allowed: up to that many",
+    },
+    "415": {
+        "error": "unsupported_media_type",
+        "detail": "content-type is 'text/plain'; allowed: application/json",
+    },
+    "422": {"error": "invalid_input", "detail": "scene: Field required"},
+    "429": {
+        "error": "too_many",
+        "detail": "too many events of one user; allowed: 240 a minute",
+    },
+    "503": {
+        "error": "store_unavailable",
+        "detail": "the record cannot be written now: database is locked",
+    },
+}

@@ -1,7 +1,6 @@
 """What the service does: a request becomes a list, a batch of events becomes durable."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,8 +24,10 @@ from serving.current import told_past, until
 from serving.cursors import Cursors
 from serving.errors import NotThere
 from serving.hot import hot_of
-from serving.intake import Rejected, check_batch, quarantine_row
+from serving.identity import OPEN, Caller
+from serving.intake import Rejected, Sender, check_batch, quarantine_row
 from serving.items import check_items
+from serving.list_ids import ListIds
 from serving.metrics import Metrics
 from serving.persons import Met, Persons
 from serving.remembered import Remembered
@@ -80,11 +81,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_list_id() -> str:
-    """An id no other list has."""
-    return uuid.uuid4().hex
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One worker's service: its record, its view of the bundle, its clock.
@@ -93,8 +89,8 @@ class Service:
     ----------
     turns
         Batches of events are checked one at a time, each in a turn of the loop of its own.
-    now, list_id
-        The clock, and where ids of lists come from.
+    now
+        The clock.
     """
 
     record: Record
@@ -107,7 +103,11 @@ class Service:
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     told: Told = field(default_factory=Told)
     now: Callable[[], datetime] = utc_now
-    list_id: Callable[[], str] = new_list_id
+
+    @property
+    def list_ids(self) -> ListIds:
+        """Where ids of lists come from, and who knows whose they were."""
+        return ListIds(self.cursors.key)
 
     @classmethod
     def of(cls, home: Home, settings: Settings, metrics: Metrics | None = None) -> Self:
@@ -218,7 +218,7 @@ class Service:
             until(met.history, millis(at)),
             met.current.bundle,
             at=at,
-            list_id=self.list_id(),
+            list_id=self.list_ids.make(request.user_id, at),
             language=self.settings.language,
         )
         if met.degraded:
@@ -228,7 +228,7 @@ class Service:
 
     def _empty(self, request: Request, at: datetime) -> Answer:
         served = ServedList(
-            list_id=self.list_id(),
+            list_id=self.list_ids.make(request.user_id, at),
             user_id=request.user_id,
             scene=request.scene,
             at=at,
@@ -240,8 +240,13 @@ class Service:
         )
         return Answer(served, np.empty(0, dtype=np.int32))
 
-    async def take(self, bodies: list[object]) -> Receipt:
+    async def take(self, bodies: list[object], caller: Caller = OPEN) -> Receipt:
         """Make the good events of a batch durable, set the others aside with the reason.
+
+        Parameters
+        ----------
+        caller
+            Who tells them, and so what of it is believed.
 
         Raises
         ------
@@ -251,8 +256,9 @@ class Service:
             The record cannot take them now; nothing is promised, the same batch may be sent again.
         """
         received_at = self.now()
+        lists = None if self.settings.limits.learn_unproven else self.list_ids
         async with self.turns:
-            checked = check_batch(bodies, received_at)
+            checked = check_batch(bodies, received_at, Sender(caller, lists))
             # Whoever asks for a list meanwhile goes first: a flood of events must not hold it.
             await asyncio.sleep(0)
         outcomes: list[Outcome] = []
@@ -330,10 +336,10 @@ class Service:
             raise NotThere(f"there is no item {item_id!r:.140}; allowed: one that was put before")
         return found[item_id]
 
-    async def join(self, guest_id: str, user_id: str) -> bool:
+    async def join(self, guest_id: str, user_id: str, *, who: str = "service") -> bool:
         """Make what a guest did a person's; whether that is new."""
         is_new = await asyncio.to_thread(
-            self.record.aliases.join, guest_id, user_id, at=self.now(), who="service"
+            self.record.aliases.join, guest_id, user_id, at=self.now(), who=who
         )
         await self.persons.changed({guest_id, user_id})
         return is_new
