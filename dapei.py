@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
     "keys": ("serving.keys_cli", "Keys of servers, and what user tokens are made of."),
     "record": ("data.record_cli", "Copy the record while it is written to, put it back, check it."),
+    "privacy": (
+        "data.privacy_cli",
+        "Forget a person, copy what is known of one, keep to the limits.",
+    ),
     "bench": ("", "Measure what the README claims."),
 }
 

@@ -10,14 +10,17 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Self
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from data.home import Home
 from recsys.blocked import MAX_TERMS, Blocked
 from recsys.controls import FREE, Controls
 from recsys.errors import ConfigError
 from recsys.files import fsync_folder, make_folder
 
-KEY_NAME, ERASED_NAME = "privacy.key", "erased"
-KEY_BYTES = 32
+KEY_NAME = "privacy.key"
+KEY_BYTES, NONCE_BYTES = 32, 12
 BASES = ("contract", "consent")
 # What the law wants kept: records of impact assessments and of privacy acts for three years.
 MIN_AUDIT_DAYS = 1_095
@@ -80,6 +83,27 @@ class Privacy:
     def names_of(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Names by ids."""
         return {user_id: self.name_of(user_id) for user_id in user_ids}
+
+    def sealed(self, content: bytes) -> bytes:
+        """Content that nobody reads without the key, not even where a disk kept it too long."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._cipher().encrypt(nonce, content, None)
+
+    def opened(self, sealed: bytes) -> bytes:
+        """What was sealed.
+
+        Raises
+        ------
+        ConfigError
+            It was sealed under another key.
+        """
+        try:
+            return self._cipher().decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+        except InvalidTag as cause:
+            raise ConfigError("an erasure was sealed under another keys/privacy.key") from cause
+
+    def _cipher(self) -> AESGCM:
+        return AESGCM(sha256(b"sealed" + self.key).digest())
 
     @property
     def mark(self) -> int:

@@ -16,6 +16,7 @@ from data.privacy import Privacy
 from data.record_aliases import Aliases
 from data.record_audit import Audit
 from data.record_controls import Choices
+from data.record_erasures import Erasing
 from data.record_keys import ServerKeys
 from data.record_reading import rows_between
 from data.record_refused import ROWS_KEPT, Quarantined, newest_refused, set_aside
@@ -92,8 +93,9 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit, choices, server_keys
-        Which ids belong to one person; who did what; what persons chose; whom it is shown to.
+    aliases, audit, choices, erasing, server_keys
+        Which ids belong to one person; who did what; what persons chose; who is forgotten; whom it
+        is shown to.
     """
 
     def __init__(self, store: Store, privacy: Privacy) -> None:
@@ -101,6 +103,7 @@ class Record:
         self._reading = store.reading
         self._writing = store.writing
         self.choices = Choices(store, privacy)
+        self.erasing = Erasing(store, self.choices)
         self.aliases = Aliases(store, self.choices)
         self.audit = Audit(store)
         self.server_keys = ServerKeys(store)
@@ -194,7 +197,7 @@ class Record:
         rows = [[event_row(event) for event in batch.events] for batch in batches]
         received = [millis(batch.received_at) for batch in batches]
         with self._writing() as connection:
-            insert_served(connection, served)
+            insert_served(connection, self.choices.unburied(connection, served))
             may_keep = self.choices.sifted(connection, rows, received)
             return insert_events(connection, rows, received, may_keep)
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from data.privacy import Privacy
 from data.record_audit import Deed, note
-from data.record_rows import EventRow
-from data.record_statements import counted, known_users, upsert
+from data.record_rows import EventRow, ServedRow
+from data.record_statements import counted, counter, known_users, upsert
 from data.record_store import Store
 from data.record_tables import aliases, anonymous, controls, users
 from recsys.controls import DAY_MS, Age, Controls, Purpose
@@ -21,6 +21,7 @@ from recsys.events import millis
 MAX_REMOVED, MAX_REFUSED = 500, 1_000
 # SQLite takes a few tens of thousands of values a statement.
 NAMES_A_READ = 5_000
+FOR_EVER = 2**63 - 1
 
 _COLUMNS = (controls.c.body, controls.c.erased_ms, controls.c.renewed_ms)
 _ONE = select(*_COLUMNS).where(controls.c.person == bindparam("person"))
@@ -147,6 +148,41 @@ class Choices:
                     counts[key] = counts.get(key, 0) + 1
         _count(connection, counts)
         return may
+
+    def unburied(self, connection: Connection, served: Sequence[ServedRow]) -> list[ServedRow]:
+        """The lists without those of erased persons, which were on their way when these were."""
+        kept = self.kept_of(connection, {row.user_id for row in served if row.user_id is not None})
+        erased = {user_id for user_id, one in kept.items() if one.controls.is_erased}
+        return [row for row in served if row.user_id not in erased]
+
+    def unkept(self, user_ids: Iterable[str]) -> set[str]:
+        """Those of the ids of whom nothing may be kept, whatever they do."""
+        asked = set(user_ids)
+        with self._store.reading() as connection:
+            kept = self.kept_of(connection, asked)
+        stranger = Kept(self.base)
+        return {one for one in asked if not kept.get(one, stranger).controls.may_keep}
+
+    def limits(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Of whom an import must not bring all: until when (ms) what they did is not wanted."""
+        with self._store.reading() as connection:
+            n_chose = connection.execute(select(func.count()).select_from(controls)).scalar()
+            if not n_chose and self.base.may_keep:
+                return {}
+            kept = self.kept_of(connection, user_ids)
+        stranger, found = Kept(self.base), dict[str, int]()
+        for one in user_ids:
+            said = kept.get(one, stranger)
+            if not said.controls.may_keep:
+                found[one] = FOR_EVER
+            elif said.renewed_ms is not None:
+                found[one] = said.renewed_ms
+        return found
+
+    def version(self) -> int:
+        """A number that grows whenever somebody chooses."""
+        with self._store.reading() as connection:
+            return counter(connection, "controls") or 0
 
     def anonymous(self) -> dict[tuple[int, int], int]:
         """How many events were not kept, by day since 1970 and type."""

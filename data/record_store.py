@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -24,6 +26,8 @@ PAGE_BYTES = 1_024
 # commit that runs into it waits some tenths of a second.
 CHECKPOINT_PAGES = 32 * 2**20 // PAGE_BYTES
 WAL_LEFT_BYTES = 64 * 2**20
+
+LOG_TRIES, LOG_PAUSE_S = 100, 0.1
 
 CONNECTIONS = 8
 CONNECT_S = 2
@@ -100,6 +104,35 @@ class Store:
         except UnicodeDecodeError as cause:
             raise StoreUnavailable(_UNREADABLE) from cause
 
+    def clean(self, marks: Collection[bytes]) -> None:
+        """Leave nothing of deleted rows behind; whole anew if one of the marks is still there.
+
+        On a server rows are given free; what its own log and copies hold is its operator's.
+
+        Raises
+        ------
+        StoreUnavailable
+            Somebody reads for so long that the log cannot be emptied; the same may be tried again.
+        """
+        alone = self._writes.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with alone.connect() as connection:
+                if not self.is_file:
+                    connection.exec_driver_sql("VACUUM")
+                    return
+                _empty_log(connection)
+                if self._holds(marks):
+                    connection.exec_driver_sql("VACUUM")
+                    _empty_log(connection)
+        except (DBAPIError, PoolTimeout) as cause:
+            raise StoreUnavailable(f"the record cannot be cleaned now: {_why(cause)}") from cause
+
+    def _holds(self, marks: Collection[bytes]) -> bool:
+        """Whether one of the marks stands in the file, be it where nothing is any more."""
+        path = Path(self.url.database or "")
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return any(content.find(mark) >= 0 for mark in marks)
+
     def copy(self, path: Path) -> None:
         """Copy the database file as it is at one moment; writers go on meanwhile."""
         beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -118,6 +151,16 @@ class Store:
         except (sqlite3.Error, OSError) as cause:
             beside.unlink(missing_ok=True)
             raise StoreUnavailable(f"the record cannot be copied now: {cause}") from cause
+
+
+def _empty_log(connection: Connection) -> None:
+    """Bring the log to the file and cut it, once nobody reads in it any more."""
+    for _ in range(LOG_TRIES):
+        is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        if not is_busy:
+            return
+        sleep(LOG_PAUSE_S)
+    raise StoreUnavailable("the record's log is read all the time and cannot be emptied now")
 
 
 def file_url(path: Path) -> URL:
@@ -196,6 +239,8 @@ def _set_up_writing(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
+    # What is deleted is written over: an erased person must not be found in pages that are free.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LEFT_BYTES}")
     # A commit that a killed process wrote but did not bring to the disk is visible again now;

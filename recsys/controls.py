@@ -254,3 +254,27 @@ def labels(items: Idxs, catalog: Catalog) -> list[tuple[int, str, str]]:
             if position:
                 found.append((owner, kind, texts[position]))
     return found
+
+
+class InUse(NamedTuple):
+    """A label that lists of a person are made from, and the share of their acts that carry it."""
+
+    kind: str
+    name: str
+    share: float
+
+
+def in_use(speaking: History, catalog: Catalog) -> list[InUse]:
+    """Every label of what a person's lists are made from, the most frequent first.
+
+    Parameters
+    ----------
+    speaking
+        What the person's choices let speak: nothing else is read for a list.
+    """
+    items, counts = np.unique(speaking.item, return_counts=True)
+    shares: dict[tuple[str, str], int] = {}
+    for owner, kind, name in labels(items.astype(np.int32), catalog):
+        shares[kind, name] = shares.get((kind, name), 0) + int(counts[owner])
+    found = [InUse(*label, n / len(speaking)) for label, n in shares.items()]
+    return sorted(found, key=lambda one: (-one.share, one.kind, one.name))

@@ -27,6 +27,21 @@ class Access(NamedTuple):
 
 ANYBODY = Access(None)
 
+# What a person may do behind /v1/me, and the shop's backend behind /v1/users/{user_id}.
+IN_HAND = (
+    ("PUT", "/personalisation"),
+    ("PUT", "/consent"),
+    ("PUT", "/minors"),
+    ("GET", "/tags"),
+    ("DELETE", "/tags/{tag:path}"),
+    ("PUT", "/tags/{tag:path}"),
+    ("POST", "/not-interested"),
+    ("DELETE", "/not-interested/{item_id:path}"),
+    ("GET", "/export"),
+    ("POST", "/erase"),
+    ("GET", "/erase"),
+)
+
 # (method, path) as the routes say them.
 ACCESS: dict[tuple[str, str], Access] = {
     ("POST", "/v1/lists"): Access(Scope.LISTS, is_users=True),
@@ -38,6 +53,14 @@ ACCESS: dict[tuple[str, str], Access] = {
     ("GET", "/v1/items/{item_id:path}"): Access(Scope.ITEMS),
     ("POST", "/v1/aliases"): Access(Scope.USERS),
     ("GET", "/v1/users/{user_id:path}/history"): Access(Scope.USERS),
+    **{
+        (method, "/v1/me" + path): Access(Scope.PRIVACY, is_users=True)
+        for method, path in (*IN_HAND, ("GET", ""), ("GET", "/history"))
+    },
+    **{
+        (method, "/v1/users/{user_id:path}" + path): Access(Scope.PRIVACY)
+        for method, path in (*IN_HAND, ("GET", "/choices"))
+    },
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
     ("GET", "/metrics"): Access(Scope.METRICS),

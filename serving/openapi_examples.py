@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from serving.openapi_hand import examples
+
 _ITEM: dict[str, Any] = {
     "item_id": "product-1121",
     "kind": "product",
@@ -104,6 +106,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "answer": {"joined": True},
     },
     "get /v1/users/{user_id}/history": {"answer": {"user_id": "user-5001", "events": [_EVENT]}},
+    "get /v1/me/history": {"answer": {"user_id": "user-5001", "events": [_EVENT]}},
+    **examples(),
     "get /healthz": {"answer": {"status": "ok"}},
     "get /readyz": {
         "answer": {"ready": True, "bundle": "20261001-1", "refused_bundles": 0, "lost_lists": 0}

@@ -130,6 +130,14 @@ class Persons:
         if not self._fence.is_fresh() or not await self.hot.forget(everybody, self._under):
             await self._fence.raise_()
 
+    async def drop_copies(self, user_ids: Collection[str]) -> bool:
+        """Remove every copy of these people; whether that is certain."""
+        if isinstance(self.hot, NoHot):
+            return True
+        if not self._fence.is_fresh():
+            await self._fence.look()
+        return self._fence.is_fresh() and await self.hot.forget(user_ids, self._under)
+
     async def watch(self) -> None:
         """Watch, as long as the service runs, whether copies may be trusted."""
         if not isinstance(self.hot, NoHot):

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
+from data.erasures import Erasures
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
@@ -20,13 +21,15 @@ from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
 from serving.answers import encoded
 from serving.bundles import Watcher
-from serving.current import told_past, until
+from serving.current import until
 from serving.cursors import Cursors
 from serving.errors import NotThere
+from serving.hand import Hand
 from serving.hot import hot_of
 from serving.identity import OPEN, Caller
-from serving.intake import Rejected, Sender, check_batch, quarantine_row
+from serving.intake import NOT_KEPT, Rejected, Sender, check_batch
 from serving.items import check_items
+from serving.keeper import Keeper
 from serving.list_ids import ListIds
 from serving.metrics import Metrics
 from serving.persons import Met, Persons
@@ -108,6 +111,20 @@ class Service:
     def list_ids(self) -> ListIds:
         """Where ids of lists come from, and who knows whose they were."""
         return ListIds(self.cursors.key)
+
+    @property
+    def erasures(self) -> Erasures:
+        """Who asked to be forgotten."""
+        return Erasures(self.watcher.home, self.record)
+
+    @property
+    def hand(self) -> Hand:
+        """What persons choose."""
+        return Hand(self.record, self.persons, self.watcher, self.erasures, self.now)
+
+    def keeper(self) -> Keeper:
+        """Who does beside the requests what persons asked for."""
+        return Keeper(self.erasures, self.persons, self.now)
 
     @classmethod
     def of(cls, home: Home, settings: Settings, metrics: Metrics | None = None) -> Self:
@@ -271,8 +288,13 @@ class Service:
             for index, event, outcome in zip(checked.indexes, checked.events, outcomes, strict=True)
             if outcome is Outcome.CONFLICT
         ]
+        rejected += [
+            Rejected(index, NOT_KEPT, "nothing may be kept of this person: they did not agree")
+            for index, outcome in zip(checked.indexes, outcomes, strict=True)
+            if outcome is Outcome.NOT_KEPT
+        ]
         rejected.sort(key=lambda one: one.index)
-        await self.set_aside([quarantine_row(bodies[one.index], one) for one in rejected])
+        await self.set_aside(await self.hand.quarantine_rows(bodies, rejected, caller))
         self._count(outcomes, checked.events, len(rejected), received_at)
         return Receipt(
             outcomes.count(Outcome.ACCEPTED), outcomes.count(Outcome.DUPLICATE), rejected
@@ -343,23 +365,6 @@ class Service:
         )
         await self.persons.changed({guest_id, user_id})
         return is_new
-
-    async def history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
-        """What lists of a person are made from, newest first: at most so many events.
-
-        Of imported events only what histories keep is known; of those that came since, everything.
-        """
-        return await asyncio.to_thread(self._told_history, user_id, limit)
-
-    def _told_history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
-        past = None if self.watcher.current is None else self.watcher.current.past
-        after_seq = 0 if past is None else past.record_seq
-        events = self.record.since(user_id, after_seq=after_seq, limit=limit).events
-        told = [event.body() for event in reversed(events)]
-        if past is not None:
-            for one in self.record.aliases.ids_of(user_id):
-                told += told_past(past, one, limit - len(told))
-        return told
 
     def look(self) -> None:
         """Tell the metrics how things stand with this worker."""

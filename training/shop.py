@@ -140,8 +140,23 @@ def load(home: Home) -> Shop:
     past = Past.open(home.histories) if are_fresh(home) else build_histories(home)
     if not items or past is None or len(past.histories.events) == 0:
         raise ConfigError(f"{home.root} holds no items or no events; allowed: `dapei import` first")
-    shop = Shop.of(items, past)
+    shop = _heard(home, Shop.of(items, past))
     return replace(shop, exposures=tuple(_seen(home, shop)))
+
+
+def _heard(home: Home, shop: Shop) -> Shop:
+    """The shop without what persons did from whom models may not learn."""
+    if not home.has_record:
+        return shop
+    record = Record.of(home)
+    try:
+        silent = np.array(record.choices.silent(shop.user_ids.texts.all()), dtype=np.bool_)
+    finally:
+        record.close()
+    if not silent.any():
+        return shop
+    kept = np.repeat(~silent, np.diff(shop.histories.offsets))
+    return replace(shop, histories=shop.histories.keeping(kept))
 
 
 def _seen(home: Home, shop: Shop) -> list[Exposure]:

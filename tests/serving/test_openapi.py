@@ -66,11 +66,13 @@ def test_examples_have_the_shapes_they_are_of(one):
 
 def test_the_body_of_each_example_is_taken(shop, client):
     for one in OPERATIONS:
-        path = one.path.format(item_id="product-1121", user_id="user-5001")
+        path = one.path.format(item_id="product-1121", user_id="user-5001", tag="露营")
         body = EXAMPLES[one.example].get("body")
         if body is not None and one.path != "/v1/events":
             answer = client.request(one.method.upper(), path, json=body)
-            assert answer.status_code in (200, 404), (one, answer.text)
+            # Without keys nobody has a self.
+            expected = (403,) if one.path.startswith("/v1/me") else (200, 404)
+            assert answer.status_code in expected, (one, answer.text)
 
 
 def test_every_shape_that_is_named_is_there():
@@ -90,7 +92,12 @@ def api(tmp_path_factory):
     service.close()
 
 
-@pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: one.example)
+# An export is a program of its own, so it has its own test.
+@pytest.mark.parametrize(
+    "one",
+    [one for one in OPERATIONS if not one.path.endswith("/export")],
+    ids=lambda one: one.example,
+)
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_comes_is_answered_as_described(api, one, data):
