@@ -26,7 +26,7 @@ PARTS = (lists, events, items, users, me, health)
 def create_app(service: Service) -> FastAPI:
     """The application around a service; it closes the service when it stops."""
     home, settings = service.watcher.home, service.settings
-    gate = Gate.of(service.record, home.keys, settings, service.persons.hot)
+    gate = Gate.of(service.record, home.keys, settings, service.persons.hot, now=service.now)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:

@@ -1,6 +1,7 @@
 """Who may come in, and how often: what the guard asks about every request."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from time import time
@@ -60,9 +61,17 @@ class Gate:
         self._refusals = windows("address", "requests without a key", settings.address_refusals)
 
     @classmethod
-    def of(cls, record: Record, keys: Path, settings: Settings, hot: Hot) -> Self:
+    def of(
+        cls,
+        record: Record,
+        keys: Path,
+        settings: Settings,
+        hot: Hot,
+        *,
+        now: Callable[[], datetime],
+    ) -> Self:
         """The gate of a service; what holds is looked up at once."""
-        keyring = Keyring(record, TokenSecrets(keys), settings.tokens)
+        keyring = Keyring(record, TokenSecrets(keys), settings.tokens, now=now)
         keyring.look()
         return cls(keyring, settings.limits, hot)
 
@@ -134,6 +143,7 @@ class Gate:
         if given < n:
             window.counts[slot % SLOTS] -= n
             window.total -= n
+            window.is_full = window.slot == slot and n == 1
             raise windows.too_many(window, n)
 
     def _address(self, scope: Asked) -> str:

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsys.errors import RecsysError
 from serving.access import Rules
+from serving.errors import NotThere
 from serving.failures import error_body, refusal
 from serving.gate import Gate, admitted
 
@@ -33,7 +34,8 @@ class Guard:
         except RecsysError as error:
             # Refusals are counted under the route as well.
             scope["route"] = rule
-            await refusal(error)(scope, receive, send)
+            hidden = isinstance(error, NotThere)
+            await (_unknown([]) if hidden else refusal(error))(scope, receive, send)
             return
         admitted(scope, self._gate, caller)
         await self._app(scope, receive, send)

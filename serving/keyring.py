@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ class Keyring:
         secrets: TokenSecrets,
         settings: TokenSettings,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._record = record

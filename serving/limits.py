@@ -30,12 +30,15 @@ class Window:
     ----------
     leased
         What all workers together still let this one take in the present slot.
+    is_full
+        Whether they said that there is no room before the next one.
     """
 
     slot: int
     counts: list[int] = field(default_factory=lambda: [0] * SLOTS)
     total: int = 0
     leased: int = 0
+    is_full: bool = False
 
     def move_to(self, slot: int) -> None:
         """Forget what is over a minute ago."""
@@ -43,7 +46,7 @@ class Window:
             self.total -= self.counts[passed % SLOTS]
             self.counts[passed % SLOTS] = 0
         if slot > self.slot:
-            self.slot, self.leased = slot, 0
+            self.slot, self.leased, self.is_full = slot, 0, False
 
     def add(self, n: int) -> None:
         """Count in the present slot."""
@@ -82,7 +85,7 @@ class Windows:
             window = self._by[who] = self._fresh(slot)
         elif window.slot != slot:
             window.move_to(slot)
-        if window.total + n > self.limit.most:
+        if window.is_full or window.total + n > self.limit.most:
             raise self.too_many(window, n)
         window.add(n)
         return window

@@ -129,7 +129,7 @@ ERRORS: dict[str, dict[str, str]] = {
         "error": "forbidden",
         "detail": "the key is not for this; allowed: one with the scope items",
     },
-    "404": {"error": "unknown", "detail": "there is no such thing for a user token"},
+    "404": {"error": "not_found", "detail": "Not Found"},
     "409": {
         "error": "alias_conflict",
         "detail": "guest_id is joined to another person already, got 'guest-7001'; "

@@ -37,6 +37,8 @@ PAUSE_S = 0.5
 KILL_AFTER_S = 3
 # How long a worker that shall replace another may take until it answers.
 START_S = 60.0
+# Of every answer: nobody between here and the person keeps it, or takes it for something else.
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 LOOK_S = 0.2
 
 
@@ -210,6 +212,7 @@ class Workers:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            headers=list(HEADERS.items()),
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, self.settings.stop_s - math.ceil(HEARD_S)),
