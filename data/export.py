@@ -53,7 +53,7 @@ def _choices(home: Home, record: Record, user_id: str) -> dict[str, Any]:
     said = record.choices.of(user_id)
     return {
         "on": said.is_on,
-        "consents": {purpose: said.consents.get(purpose) for purpose in Purpose},
+        "consents": {one.value: said.consents.get(one) for one in Purpose},
         "removed_tags": sorted(said.removed),
         "not_interested": dict(said.refused),
         "age": said.age,

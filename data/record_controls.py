@@ -264,7 +264,7 @@ def controls_body(said: Controls) -> bytes:
             "on": said.is_on,
             "removed": sorted(said.removed),
             "refused": dict(said.refused),
-            "consents": dict(said.consents),
+            "consents": {purpose.value: yes for purpose, yes in said.consents.items()},
             "age": said.age,
             "guardian": said.has_guardian,
         }

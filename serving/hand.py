@@ -68,7 +68,7 @@ class Hand:
             "personalised": said.is_personal,
             "on": said.is_on,
             "basis": self.record.choices.privacy.basis,
-            "consents": {purpose: said.consents.get(purpose) for purpose in Purpose},
+            "consents": {one.value: said.consents.get(one) for one in Purpose},
             "kept": said.may_keep,
             "learned_from": said.may_learn,
             "age": said.age,

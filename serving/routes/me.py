@@ -163,7 +163,7 @@ def _named(request: Request, name: str) -> str:
 
 
 def _agreed(now: Controls) -> dict[str, Any]:
-    consents = {purpose: now.consents.get(purpose) for purpose in Purpose}
+    consents = {one.value: now.consents.get(one) for one in Purpose}
     return {"consents": consents, "personalised": now.is_personal}
 
 

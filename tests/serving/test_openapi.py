@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from data.home import Home
-from serving.app import PARTS, create_app
+from serving.app import PARTS
 from serving.openapi import OPERATIONS, document
 from serving.openapi_examples import EXAMPLES
 from tests.serving.conftest import Shop
@@ -86,10 +86,9 @@ def test_every_shape_that_is_named_is_there():
 def api(tmp_path_factory):
     shop = Shop(Home(tmp_path_factory.mktemp("api") / "home"))
     shop.publish()
-    service = shop.service()
-    service.watcher.look()
-    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(service))
-    service.close()
+    # Running, so that it goes on looking at which keys hold.
+    with shop.client() as client:
+        yield schemathesis.openapi.from_asgi("/openapi.json", client.app)
 
 
 # An export is a program of its own, so it has its own test.
