@@ -1,6 +1,7 @@
 """Asking to be forgotten, and how far it is: what a worker needs to know of erasing."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,8 @@ class Erasures:
         StoreUnavailable
             It cannot be kept now that somebody asked.
         """
-        self._remember(self.record.choices.privacy.name_of(user_id), millis(at))
+        ids = self.record.aliases.ids_of(user_id)
+        self._remember(self.record.choices.privacy.names_of(ids).values(), millis(at))
         return self._told(self.record.erasing.ask(user_id, deed, at=at))
 
     def status(self, user_id: str) -> dict[str, Any] | None:
@@ -76,12 +78,13 @@ class Erasures:
     def _path(self) -> Path:
         return self.home.keys / NAME
 
-    def _remember(self, person: str, erased_ms: int) -> None:
+    def _remember(self, persons: Iterable[str], erased_ms: int) -> None:
         make_folder(self.home.keys)
         try:
             with self._path.open("ab") as file:
                 # Behind what a power cut may have left without its end.
-                file.write(f"\n{person} {erased_ms}\n".encode("ascii"))
+                lines = "".join(f"{person} {erased_ms}\n" for person in persons)
+                file.write(f"\n{lines}".encode("ascii"))
                 file.flush()
                 os.fsync(file.fileno())
             fsync_folder(self.home.keys)

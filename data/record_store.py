@@ -114,18 +114,24 @@ class Store:
         StoreUnavailable
             Somebody reads for so long that the log cannot be emptied; the same may be tried again.
         """
-        alone = self._writes.execution_options(isolation_level="AUTOCOMMIT")
         try:
-            with alone.connect() as connection:
-                if not self.is_file:
+            if self.is_file:
+                self._clean_file(marks)
+            else:
+                alone = self._writes.execution_options(isolation_level="AUTOCOMMIT")
+                with alone.connect() as connection:
                     connection.exec_driver_sql("VACUUM")
-                    return
-                _empty_log(connection)
-                if self._holds(marks):
-                    connection.exec_driver_sql("VACUUM")
-                    _empty_log(connection)
-        except (DBAPIError, PoolTimeout) as cause:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as cause:
             raise StoreUnavailable(f"the record cannot be cleaned now: {_why(cause)}") from cause
+
+    def _clean_file(self, marks: Collection[bytes]) -> None:
+        # The driver's own connection: neither of the two statements may run in a transaction.
+        with closing(self._writes.raw_connection()) as connection:
+            cursor = connection.cursor()
+            _empty_log(cursor)
+            if self._holds(marks):
+                cursor.execute("VACUUM")
+                _empty_log(cursor)
 
     def _holds(self, marks: Collection[bytes]) -> bool:
         """Whether one of the marks stands in the file, be it where nothing is any more."""
@@ -153,10 +159,11 @@ class Store:
             raise StoreUnavailable(f"the record cannot be copied now: {cause}") from cause
 
 
-def _empty_log(connection: Connection) -> None:
+def _empty_log(cursor: Any) -> None:
     """Bring the log to the file and cut it, once nobody reads in it any more."""
     for _ in range(LOG_TRIES):
-        is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy = cursor.fetchone()[0]
         if not is_busy:
             return
         sleep(LOG_PAUSE_S)
