@@ -57,7 +57,7 @@ class Hot(Protocol):
         slot
             The present twelfth of a minute, counted from any beginning that all have in common.
         most
-            So many there may be in the last twelve slots.
+            So many there may be in this slot and the twelve before.
         """
         ...
 

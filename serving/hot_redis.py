@@ -35,13 +35,13 @@ LEASE = """
 local used = 0
 local kept = redis.call('HGETALL', KEYS[1])
 for i = 1, #kept, 2 do
-  if tonumber(kept[i]) <= tonumber(ARGV[1]) - 12 then redis.call('HDEL', KEYS[1], kept[i])
+  if tonumber(kept[i]) <= tonumber(ARGV[1]) - 13 then redis.call('HDEL', KEYS[1], kept[i])
   else used = used + tonumber(kept[i + 1]) end
 end
 local given = math.max(0, math.min(tonumber(ARGV[2]), tonumber(ARGV[3]) - used))
 if given > 0 then
   redis.call('HINCRBY', KEYS[1], ARGV[1], given)
-  redis.call('EXPIRE', KEYS[1], 65)
+  redis.call('EXPIRE', KEYS[1], 70)
 end
 return given
 """

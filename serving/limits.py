@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from serving.errors import TooMany
 
-# A minute in slots: of any 60 seconds no more is let through than the limit, which a bucket that
-# fills while it is emptied lets through twice.
-SLOTS, SLOT_S = 12, 5
-WINDOW_S = SLOTS * SLOT_S
+# A minute in slots, and the one that has begun: of any 60 seconds no more is let through than the
+# limit, which a bucket that fills while it is emptied lets through twice.
+SLOT_S, WINDOW_S = 5, 60
+SLOTS = WINDOW_S // SLOT_S + 1
 MOST_WINDOWS = 50_000
 
 
@@ -24,7 +24,7 @@ class Limit(NamedTuple):
 
 @dataclass(slots=True)
 class Window:
-    """What one sender did in the last minute, by slot.
+    """What one sender did in the last slots.
 
     Parameters
     ----------
