@@ -214,7 +214,7 @@ class _Import:
         """Only look at a file's items: they are read again when all is known to be good."""
         for batch in read_batches(read.file, self.mapping, rows=ROWS_A_BATCH):
             self._hear(batch.rows)
-            taken = take_items(batch.rows, self.mapping)
+            taken = take_items(batch.rows, self.mapping, self.record.choices.base.blocked)
             read.quarantine.add(pl.concat([batch.bad, taken.bad]))
             yield taken.read + batch.bad.height, taken.skipped
 
@@ -258,7 +258,9 @@ class _Import:
     def _items_of(self, files: list[Path]) -> Iterator[Item]:
         for file in files:
             for batch in read_batches(file, self.mapping, rows=ROWS_A_BATCH):
-                yield from take_items(batch.rows, self.mapping).items
+                yield from take_items(
+                    batch.rows, self.mapping, self.record.choices.base.blocked
+                ).items
 
     def _bare_items(self) -> Iterator[Item]:
         for part in self.bare:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys.blocked import NOTHING_BLOCKED, Blocked
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Item
+from recsys.errors import InvalidItem
 from recsys.events import EventType, moment
 from recsys.histories import History
 from recsys.ids import Mask
@@ -278,3 +279,11 @@ def in_use(speaking: History, catalog: Catalog) -> list[InUse]:
         shares[kind, name] = shares.get((kind, name), 0) + int(counts[owner])
     found = [InUse(*label, n / len(speaking)) for label, n in shares.items()]
     return sorted(found, key=lambda one: (-one.share, one.kind, one.name))
+
+
+def check_tags(item: Item, blocked: Blocked) -> None:
+    """Raise InvalidItem if a tag or a category holds a blocked term: no tag of anybody may."""
+    for name in ("tags", "category"):
+        hit = next((one for one in getattr(item, name) if blocked.hits(one)), None)
+        if hit is not None:
+            raise InvalidItem(f"{name} holds a blocked term, got {hit!r}; allowed: others")

@@ -43,6 +43,8 @@ def create_app(service: Service) -> FastAPI:
         trusting.cancel()
         keeping.cancel()
         keeping.cancel()
+        # It may have a program of its own running, which ends first.
+        await asyncio.gather(keeping, return_exceptions=True)
         await service.persons.close()
         await asyncio.to_thread(service.close)
 

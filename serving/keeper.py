@@ -78,6 +78,7 @@ class Keeper:
             if child.returncode is None:
                 # What it did is written down; the next one goes on.
                 child.terminate()
+                await child.communicate()
         if child.returncode:
             log.error("an erasure does not end: %s", said.decode(errors="replace")[-300:])
 

@@ -322,7 +322,7 @@ class Service:
         StoreUnavailable
             The record cannot take them now; the same batch may be sent again.
         """
-        items, rejected = check_items(bodies)
+        items, rejected = check_items(bodies, self.record.choices.base.blocked)
         changed = await asyncio.to_thread(self.record.put_items, items, at=self.now())
         await self._look_for_items()
         return ItemsReceipt(len(items), changed, rejected)

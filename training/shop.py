@@ -14,7 +14,7 @@ from recsys.catalog import Catalog, Item
 from recsys.errors import ConfigError
 from recsys.events import EARLIEST_AT, millis
 from recsys.histories import UNDATED, Histories, History
-from recsys.ids import IdMap
+from recsys.ids import IdMap, Mask
 from recsys.interactions import DAY_MS
 from training.exposures import Exposure, exposures
 
@@ -99,6 +99,18 @@ class Shop:
             )
         return split_ms
 
+    def of_persons(self, chosen: Mask) -> "Shop":
+        """The shop as if there were only the chosen persons, one value a person."""
+        counts = np.diff(self.histories.offsets)
+        events = self.histories.events.take(np.repeat(chosen, counts))
+        offsets = np.concatenate([[0], np.cumsum(counts[chosen])]).astype(np.int64)
+        ids = self.user_ids.texts.all()
+        return replace(
+            self,
+            user_ids=IdMap.of([ids[place] for place in np.flatnonzero(chosen).tolist()]),
+            histories=Histories(events, offsets),
+        )
+
     def before(self, split_ms: int) -> "Shop":
         """The shop as if nothing had happened from a moment on; undated events stay."""
         at_ms = self.histories.events.at_ms
@@ -153,10 +165,7 @@ def _heard(home: Home, shop: Shop) -> Shop:
         silent = np.array(record.choices.silent(shop.user_ids.texts.all()), dtype=np.bool_)
     finally:
         record.close()
-    if not silent.any():
-        return shop
-    kept = np.repeat(~silent, np.diff(shop.histories.offsets))
-    return replace(shop, histories=shop.histories.keeping(kept))
+    return shop.of_persons(~silent) if silent.any() else shop
 
 
 def _seen(home: Home, shop: Shop) -> list[Exposure]:
