@@ -31,6 +31,7 @@ from data.record_rows import (
     served_row,
     signed_key,
 )
+from data.record_rules import Rules
 from data.record_statements import (
     Outcome,
     bodies_of,
@@ -38,7 +39,7 @@ from data.record_statements import (
     counter,
     insert_events,
     insert_served,
-    newest_of_person,
+    said_to,
     set_counter,
     write_items,
 )
@@ -93,9 +94,9 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit, choices, erasing, server_keys
+    aliases, audit, choices, erasing, server_keys, rules
         Which ids belong to one person; who did what; what persons chose; who is forgotten; whom it
-        is shown to.
+        is shown to; what is wanted of lists.
     """
 
     def __init__(self, store: Store, privacy: Privacy) -> None:
@@ -107,6 +108,7 @@ class Record:
         self.aliases = Aliases(store, self.choices)
         self.audit = Audit(store)
         self.server_keys = ServerKeys(store)
+        self.rules = Rules(store)
         self.damaged: set[int] = set()
 
     @classmethod
@@ -211,10 +213,11 @@ class Record:
 
     def since(self, user_id: str, *, after_seq: int, limit: int) -> News:
         """The same events, and how far they go; those of every id of the person."""
-        with self._reading() as connection:
-            found = newest_of_person(connection, user_id, after_seq=after_seq, limit=limit)
-            # Read after the events, so that what a person chose is never older than these.
-            controls = self.choices.within(connection, user_id)
+        asked = said_to(self._store.dialect).newest_of_person
+        values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
+        found = self._store.found(asked.text, values)
+        # Read after the events, so that what a person chose is never older than these.
+        controls = self.choices.of(user_id)
         if not found:
             return News([], after_seq, 0, controls)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]

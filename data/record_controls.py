@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from data.privacy import Privacy
 from data.record_audit import Deed, note
 from data.record_rows import EventRow, ServedRow
-from data.record_statements import counted, counter, known_users, upsert
+from data.record_statements import Prepared, counted, counter, known_users, upsert
 from data.record_store import Store
 from data.record_tables import aliases, anonymous, controls, users
 from recsys.controls import DAY_MS, Age, Controls, Purpose
@@ -25,6 +26,13 @@ FOR_EVER = 2**63 - 1
 
 _COLUMNS = (controls.c.body, controls.c.erased_ms, controls.c.renewed_ms)
 _ONE = select(*_COLUMNS).where(controls.c.person == bindparam("person"))
+
+
+@cache
+def choices_of(dialect: str) -> Prepared:
+    """The statement that a request reads a person's choices with."""
+    return Prepared(_ONE, dialect)
+
 
 Change = Callable[[Controls], Controls]
 
@@ -67,19 +75,20 @@ class Choices:
 
     def of(self, user_id: str) -> Controls:
         """What a person chose."""
-        with self._store.reading() as connection:
-            return self.within(connection, user_id)
+        asked = choices_of(self._store.dialect)
+        found = self._store.found(asked.text, asked.values(person=self.privacy.name_of(user_id)))
+        return self.kept(*found[0]).controls if found else self.base
 
     def within(self, connection: Connection, user_id: str) -> Controls:
         """The same on a connection that reads more."""
         row = connection.execute(_ONE, {"person": self.privacy.name_of(user_id)}).first()
-        return self.base if row is None else self.kept(row).controls
+        return self.base if row is None else self.kept(*row).controls
 
-    def kept(self, row: Row[*tuple[Any, ...]]) -> Kept:
+    def kept(self, body: bytes | None, erased_ms: int | None, renewed_ms: int | None) -> Kept:
         """The choices of a row."""
-        is_erased = row.erased_ms is not None and row.renewed_ms is None
-        said = replace(controls_of(row.body, self.base), is_erased=is_erased)
-        return Kept(said, row.erased_ms, row.renewed_ms)
+        is_erased = erased_ms is not None and renewed_ms is None
+        said = replace(controls_of(body, self.base), is_erased=is_erased)
+        return Kept(said, erased_ms, renewed_ms)
 
     def change(self, user_id: str, change: Change, deed: Deed, *, at: datetime) -> Controls:
         """Change a person's choices, of all their ids at once, with the deed that tells of it.
@@ -127,7 +136,7 @@ class Choices:
             asked = select(controls.c.person, *_COLUMNS).where(
                 controls.c.person.in_(names[start : start + NAMES_A_READ])
             )
-            found |= {named[row.person]: self.kept(row) for row in connection.execute(asked)}
+            found |= {named[person]: self.kept(*row) for person, *row in connection.execute(asked)}
         return found
 
     def sifted(
@@ -194,7 +203,7 @@ class Choices:
         """Of each id whether models may not learn from it."""
         with self._store.reading() as connection:
             every = connection.execute(select(controls.c.person, *_COLUMNS)).all()
-        learned = {row.person: self.kept(row).controls.may_learn for row in every}
+        learned = {person: self.kept(*row).controls.may_learn for person, *row in every}
         if not learned:
             return [not self.base.may_learn] * len(user_ids)
         stranger, name_of = self.base.may_learn, self.privacy.name_of

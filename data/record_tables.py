@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 6
 
 # What is counted from 0 on; `privacy_key` is the mark of the key that persons are named under.
 COUNTERS = ("seq", "user", "item_version", "audit", "fence", "controls", "erasure", "privacy_key")
@@ -95,6 +95,17 @@ server_keys = Table(
     Column("scopes", Text, nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
+)
+
+# What an operator wants of lists. Every change is a row more; a body of nothing drops the rule.
+rules = Table(
+    "rules",
+    metadata,
+    Column("version", RowId, primary_key=True, autoincrement=False),
+    Column("rule_id", Text, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("body", LargeBinary),
 )
 
 items = Table(

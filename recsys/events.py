@@ -228,6 +228,8 @@ class ServedItem:
         The source that gave the item the most of its score.
     reason
         A true sentence about why it is here, for the person to read.
+    probability
+        With what chance it came to be here, where it was drawn; None where it was ranked.
     """
 
     item_id: str
@@ -237,6 +239,7 @@ class ServedItem:
     source: str
     reason: str
     ad: bool
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +248,8 @@ class ServedList:
 
     Parameters
     ----------
+    relaxed
+        Limits on the list that its candidates did not allow to keep, by name.
     looked_at
         Of a few lists, what their scorer looked at; see `recsys.lookback`.
     """
@@ -259,4 +264,5 @@ class ServedList:
     degraded: tuple[str, ...]
     items: tuple[ServedItem, ...]
     arms: tuple[str, ...] = ()
+    relaxed: tuple[str, ...] = ()
     looked_at: dict[str, Any] | None = None

@@ -3,9 +3,8 @@
 An event weighs what its type is worth, times how much was watched (plays), halved every half-life.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,11 @@ from recsys.catalog import Idxs
 from recsys.events import EventType
 from recsys.histories import Histories, History
 from recsys.ids import Ints
+from recsys.once import Once
 from recsys.watching import WatchCurve
 
 Weights = NDArray[np.float32]
-T = TypeVar("T")
 DAY_MS = 86_400_000
-PLAY = int(EventType.PLAY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +69,10 @@ class Acts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class Row(Once):
     """One person's items, each once, with a weight; a negative weight means disliked.
+
+    What a model makes of a row is kept in it, as a list asks each model several times.
 
     Attributes
     ----------
@@ -88,7 +88,6 @@ class Row:
     items: Idxs
     weights: Weights
     acts: Acts | None = None
-    _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of_acts(cls, acts: Acts) -> Self:
@@ -107,20 +106,6 @@ class Row:
     def likes(self) -> bool:
         """Whether there is a positive weight: without one nobody has an opinion."""
         return self.once("likes", lambda: bool((self.weights > 0).any()))
-
-    def once(self, key: object, work: Callable[[], T]) -> T:
-        """What `work` gives, worked out once for this row: a list asks each model several times.
-
-        Parameters
-        ----------
-        key
-            What the work is done with, and its name. Not a model, which may learn again, but
-            something learned: it is kept alive here, so that nothing else can be taken for it.
-        """
-        if key not in self._known:
-            self._known[key] = work()
-        found: T = self._known[key]
-        return found
 
     def strongest(self, n: int) -> "Row":
         """The n items of largest absolute weight, ascending; ties go to the later position."""
@@ -233,7 +218,7 @@ EVENT_WEIGHTS: dict[EventType, float] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Weighting:
+class Weighting(Once):
     """How much each event of a history counts.
 
     Parameters
@@ -263,18 +248,19 @@ class Weighting:
         video_s
             Shape (n_items,). Length by position, for plays that did not say it; NaN unknown.
         """
+        worth = self.once("worth", self._worth)
+        weights: Weights = kernels_acts.weighed(
+            *(events.type, events.at_ms, events.item, events.value, events.duration_s),
+            *(worth, as_of_ms, self.half_life_days, video_s),
+            *self.watch.learned(),
+        )
+        return weights
+
+    def _worth(self) -> Weights:
+        """Shape (n event types,). The weight of each type."""
         worth = np.zeros(len(EventType), dtype=np.float32)
         worth[list(self.by_type)] = list(self.by_type.values())
-        weights: Weights = kernels_acts.decayed(
-            events.type, events.at_ms, worth, as_of_ms, self.half_life_days
-        )
-        plays = np.flatnonzero(events.type == PLAY)
-        if len(plays):
-            duration_s = events.duration_s[plays]
-            known = video_s[events.item[plays]]
-            duration_s = np.where(np.isnan(duration_s), known, duration_s)
-            weights[plays] *= self.watch.strength(events.value[plays], duration_s)
-        return weights
+        return worth
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -292,15 +278,16 @@ class Taste:
 
     def row(self, history: History, as_of_ms: int) -> Row:
         """One person's row; items whose weights cancel out are left out."""
-        offsets = np.array([0, len(history)], dtype=np.int64)
-        return Row.of_acts(self._acts(Histories(history, offsets), as_of_ms))
+        standing = history.standing(as_of_ms)
+        offsets = np.array([0, len(standing)], dtype=np.int64)
+        return Row.of_acts(self._acts(Histories(standing, offsets), as_of_ms))
 
     def rows(self, histories: Histories, as_of_ms: int) -> Rows:
         """Everybody's rows."""
-        return Rows.of_acts(self._acts(histories, as_of_ms), len(self.video_s))
-
-    def _acts(self, histories: Histories, as_of_ms: int) -> Acts:
         standing = histories.keeping(~histories.undone(as_of_ms))
+        return Rows.of_acts(self._acts(standing, as_of_ms), len(self.video_s))
+
+    def _acts(self, standing: Histories, as_of_ms: int) -> Acts:
         weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)
         return Acts(standing, weights, as_of_ms)
 

@@ -39,7 +39,11 @@ def followed(placed: Placed, more: Placed, k: int) -> Placed:
     extra = extra.take(np.arange(min(max(0, k - len(placed.candidates)), len(extra))))
     if len(extra) == 0:
         return placed
-    return replace(placed, candidates=_behind(placed.candidates, extra))
+    # What rules add are sources behind the others, and may be there in one of the lists only.
+    parts = np.zeros((len(placed.candidates.parts), len(extra)))
+    n = min(len(parts), len(extra.parts))
+    parts[:n] = extra.parts[:n]
+    return replace(placed, candidates=_behind(placed.candidates, replace(extra, parts=parts)))
 
 
 def _rungs(course: Course, bundle: Bundle) -> Iterator[tuple[str, Candidates]]:

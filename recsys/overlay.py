@@ -221,16 +221,19 @@ class Overlay:
         )
 
     def _traits(self, tail: Catalog) -> dict[str, Any]:
-        """Categories, creators and tags with the tail's, named as in the base."""
+        """Categories, creators, shops and tags with the tail's, named as in the base."""
         base = self.base
         category, categories = _recoded(base.categories, tail.categories, tail.category)
         creator, creators = _recoded(base.creators, tail.creators, tail.creator)
+        shop, shops = _recoded(base.shops, tail.shops, tail.shop)
         tag_names, tags = _retagged(base.tag_names, tail)
         return {
             "category": np.concatenate([base.category, category]),
             "categories": categories,
             "creator": np.concatenate([base.creator, creator]),
             "creators": creators,
+            "shop": np.concatenate([base.shop, shop]),
+            "shops": shops,
             "tag_names": tag_names,
             "tags": GrownLinks(base.tags.offsets, base.tags.targets, {}, tags),
         }

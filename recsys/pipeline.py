@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -101,12 +102,10 @@ class Context:
         The history as weighted items, as of `at_ms`.
     basket
         Items of this request: of the order after checkout, in the cart.
-    excluded
-        Items the caller does not want, ascending.
-    controls
-        What the person chose; the history is what these let speak.
-    halved
-        What is to be shown half as often.
+    excluded, blocked
+        Items the caller does not want, ascending; what no list may hold, shape (n_items,), if any.
+    controls, halved
+        What the person chose: the history is what this lets speak; what is to come half as often.
     """
 
     scene: str
@@ -119,6 +118,7 @@ class Context:
     at_ms: int
     controls: Controls = FREE
     halved: Halved | None = None
+    blocked: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +152,8 @@ class Candidates:
 
     def without(self, removed: Mask) -> "Candidates":
         """Those that are not removed, in their order; `removed` has one value a candidate."""
+        if not removed.any():
+            return self
         return Candidates(*kernels_race.left_over(self.items, self.scores, self.parts, removed))
 
 
@@ -169,6 +171,8 @@ def of_items(candidates: Candidates, items: Idxs) -> Candidates:
 
 def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
+    if len(chosen) == 0:
+        return np.zeros(len(items), dtype=np.bool_)
     found: Mask = kernels_race.among(items, chosen)
     return found
 
@@ -323,7 +327,7 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
+        kinds = _videos_first(self.context.kinds)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
@@ -340,6 +344,11 @@ class Course:
         """The k best, the kinds taking turns by their share."""
         order, counts = self._best(candidates, k)
         return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
+
+
+@cache
+def _videos_first(kinds: tuple[Kind, ...]) -> NDArray[np.int32]:
+    return np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
 
 
 def _row(source: Source, context: Context) -> Row:
@@ -365,15 +374,17 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
     rankings
         By source; of one source the rankings hold different items.
     """
-    every = [ranking for one in rankings for ranking in one]
-    items = np.concatenate([np.empty(0, dtype=np.int32), *(r.items for r in every)])
-    ends = np.cumsum([len(ranking.items) for ranking in every])
-    source_of = np.repeat(np.arange(len(rankings)), [len(one) for one in rankings])
-    return Candidates(
-        *kernels_race.fused(
-            items, ends, source_of.astype(np.int32), np.array(weights, dtype=np.float64), fusion_k
-        )
-    )
+    lists, ends, source_of = [np.empty(0, dtype=np.int32)], [], []
+    end = 0
+    for source, one in enumerate(rankings):
+        for ranking in one:
+            lists.append(ranking.items)
+            end += len(ranking.items)
+            ends.append(end)
+            source_of.append(source)
+    told = np.array(ends, dtype=np.int64), np.array(source_of, dtype=np.int32)
+    worth = np.array(weights, dtype=np.float64)
+    return Candidates(*kernels_race.fused(np.concatenate(lists), *told, worth, fusion_k))
 
 
 def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:

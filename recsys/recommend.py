@@ -17,13 +17,12 @@ from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.ladder import filled, followed
+from recsys.ladder import followed
 from recsys.pipeline import (
     Candidates,
     Context,
     Course,
     Pipeline,
-    Placed,
     RemainingMs,
     Scored,
     unhurried,
@@ -31,10 +30,12 @@ from recsys.pipeline import (
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
+from recsys.steering import SPEAKING, Steered, steered, under_rules
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
 MAX_BASKET = 100
+ALWAYS = ("blocked", "chosen", "excluded")
 # Words of kinds by their numbers.
 WORDS = [kind.word for kind in Kind]
 # What a person did most; more would cost every source time and add little.
@@ -141,15 +142,16 @@ def recommend(
         # From here on nobody knows for whom it is.
         request = replace(request, user_id=None)
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
+    context = under_rules(bundle, context)
     history = context.history
-    placed, course = _rarer(bundle, context, request.remaining_ms)
-    models: Mapping[str, Tells] = bundle.models
+    placed, course, chances, relaxed = _rarer(bundle, context, request, list_id)
+    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
         models = {**models, SOURCE: bundle.fresh}
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
-        standing=history.take(~history.undone(context.at_ms)),
+        standing=history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
@@ -163,41 +165,48 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer),
+        items=_items(placed.candidates, bundle.catalog, explainer, chances),
+        relaxed=relaxed,
     )
     told = placed.candidates.items, placed.scored, placed.rung
     return Answer(served, *told, request.controls, signals)
 
 
-def _rarer(bundle: Bundle, context: Context, remaining_ms: RemainingMs) -> tuple[Placed, Course]:
-    """The list as it is placed, made once more if it shows too much of what was refused lately."""
-    placed, course = _placed(bundle, context, remaining_ms)
-    halved = context.controls.halved(placed.candidates.items, bundle.catalog, context.at_ms)
+def _rarer(bundle: Bundle, context: Context, request: Request, list_id: str) -> Steered:
+    """The list before texts, made once more if it shows too much of what was refused lately."""
+    # Chance must not tell nobody's lists of one minute apart: those of who is off are among them.
+    nobodys = f"{context.scene} {context.at_ms // 60_000}"
+    draw = nobodys if request.user_id is None else list_id
+    first = _placed(bundle, context, request, draw)
+    items = first.placed.candidates.items
+    halved = context.controls.halved(items, bundle.catalog, context.at_ms)
     if halved is None:
-        return placed, course
-    rarer, course = _placed(bundle, replace(context, halved=halved), remaining_ms)
-    return followed(rarer, placed, context.k), course
+        return first
+    again = _placed(bundle, replace(context, halved=halved), request, draw)
+    placed = followed(again.placed, first.placed, request.k)
+    return again._replace(placed=placed, chances={**first.chances, **again.chances})
 
 
-def _placed(bundle: Bundle, context: Context, remaining_ms: RemainingMs) -> tuple[Placed, Course]:
+def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> Steered:
     """The whole list before it gets texts, and the run that it came of."""
-    course = course_of(bundle, context, remaining_ms)
+    course = course_of(bundle, context, request.remaining_ms)
     placed = course.placed(bundle.scorer(context))
     if bundle.fresh is not None:
         row = _row(context.history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
-    return filled(placed, course, bundle), course
+    return steered(placed, course, bundle, k=request.k, draw=draw)
 
 
 def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
     """The run of a bundle's pipeline for one context."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    # What a page shows already must not come again, nor what a person's choices forbid, whatever a
+    # What a page shows already must not come again and what is blocked not at all, whatever a
     # configuration leaves out.
-    always = dict.fromkeys(("excluded", "chosen", *pipeline.stages))
-    pipeline = replace(pipeline, stages=tuple(always))
+    stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
+    if stages != pipeline.stages:
+        pipeline = replace(pipeline, stages=stages)
     return Course(
         pipeline=pipeline,
         context=context,
@@ -224,7 +233,7 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=_row(known, bundle, at_ms),
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=np.union1d(_excluded(request, bundle, basket, history), barred),
+        excluded=_distinct([_excluded(request, bundle, basket, history), barred]),
         at_ms=at_ms,
         controls=controls,
     )
@@ -237,10 +246,16 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
 def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
     """What the caller does not want, and of new items what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [ids.find_all(request.exclude), ids.marked(request.shown)]
+    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    if request.exclude or request.shown:
+        found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
+    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+
+
+def _distinct(found: list[NDArray[Any]]) -> Idxs:
     return np.unique(np.concatenate(found)).astype(np.int32)
 
 
@@ -255,15 +270,16 @@ def _is_personal(
     candidates: Candidates, request: Request, pipeline: Pipeline, models: Mapping[str, Tells]
 ) -> bool:
     """Whether anything the person did before speaks; what the caller names is no history."""
-    personal = [
-        models[source.model].is_personal and (source.of == "history" or not request.basket)
-        for source in pipeline.sources
-    ]
-    return bool(candidates.parts[np.array(personal, dtype=np.bool_)].any())
+    return any(
+        models[source.model].is_personal
+        and (source.of == "history" or not request.basket)
+        and bool(part.any())
+        for source, part in zip(pipeline.sources, candidates.parts, strict=True)
+    )
 
 
 def _items(
-    candidates: Candidates, catalog: Catalog, explainer: Explainer
+    candidates: Candidates, catalog: Catalog, explainer: Explainer, chances: Mapping[int, float]
 ) -> tuple[ServedItem, ...]:
     items = candidates.items
     told = zip(
@@ -272,6 +288,7 @@ def _items(
         candidates.scores.tolist(),
         catalog.ad[items].tolist(),
         explainer.explain(candidates),
+        map(chances.get, items.tolist()),
         strict=True,
     )
     return tuple(
@@ -283,6 +300,7 @@ def _items(
             source=source,
             reason=reason,
             ad=ad,
+            probability=probability,
         )
-        for place, (item_id, kind, score, ad, (source, reason)) in enumerate(told)
+        for place, (item_id, kind, score, ad, (source, reason), probability) in enumerate(told)
     )

@@ -114,6 +114,7 @@ def check_catalog(catalog: Catalog) -> None:
     check_range(catalog.kind, len(Kind), "catalog.kind")
     check_range(catalog.category, len(catalog.categories), "catalog.category")
     check_range(catalog.creator, len(catalog.creators), "catalog.creator")
+    check_range(catalog.shop, len(catalog.shops), "catalog.shop")
     _check_rows(catalog.tags, n, len(catalog.tag_names), "catalog.tags")
     _check_rows(catalog.cards, n, n, "catalog.cards")
     _check_rows(catalog.shown_by, n, n, "catalog.shown_by")

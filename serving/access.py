@@ -53,6 +53,9 @@ ACCESS: dict[tuple[str, str], Access] = {
     ("GET", "/v1/items/{item_id:path}"): Access(Scope.ITEMS),
     ("POST", "/v1/aliases"): Access(Scope.USERS),
     ("GET", "/v1/users/{user_id:path}/history"): Access(Scope.USERS),
+    ("GET", "/v1/rules"): Access(Scope.RULES),
+    ("PUT", "/v1/rules/{rule_id}"): Access(Scope.RULES),
+    ("DELETE", "/v1/rules/{rule_id}"): Access(Scope.RULES),
     **{
         (method, "/v1/me" + path): Access(Scope.PRIVACY, is_users=True)
         for method, path in (*IN_HAND, ("GET", ""), ("GET", "/history"))

@@ -15,12 +15,12 @@ from serving.counted import Counted
 from serving.failures import broken, no_such_route, refused
 from serving.gate import Gate
 from serving.guard import Guard
-from serving.routes import events, health, items, lists, me, users
+from serving.routes import events, health, items, lists, me, rules, users
 from serving.service import Service
 
 log = logging.getLogger(__name__)
 
-PARTS = (lists, events, items, users, me, health)
+PARTS = (lists, events, items, rules, users, me, health)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -1,6 +1,6 @@
 """What lists are made from at one moment: a bundle, and everybody's past in its positions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,10 @@ from recsys.events import Event, EventType, moment
 from recsys.histories import UNDATED, History
 from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
+from serving.shelf import Shelf
+
+# Twenty pages of twenty.
+SHOWN_KEPT = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,12 +25,19 @@ class Current:
     ----------
     positions, known
         Shape (n items of the past,). Where each stands in the bundle, and whether it is there.
+    shelf
+        The bundle's items as pages show them.
     """
 
     bundle: Bundle
     past: Past | None
     positions: Ints
     known: Mask
+    shelf: Shelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Another bundle, or other items, are another shelf."""
+        object.__setattr__(self, "shelf", Shelf(self.bundle.catalog))
 
     @classmethod
     def of(cls, bundle: Bundle, past: Past | None) -> Self:
@@ -39,6 +50,12 @@ class Current:
     def record_seq(self) -> int:
         """Events of the record up to this number are in the past already."""
         return 0 if self.past is None else self.past.record_seq
+
+    @property
+    def shown_limit(self) -> int:
+        """How many of a person's newest impressions rules want to know."""
+        rules = self.bundle.rules
+        return SHOWN_KEPT if rules is not None and rules.has_caps else 0
 
     def with_items(self, overlay: Overlay) -> "Current":
         """The same with items as they are now, and with those that came since."""
@@ -69,21 +86,26 @@ class Current:
         return History.of([one for one, is_known in zip(placed, known, strict=True) if is_known])
 
 
-def newest(history: History, limit: int) -> History:
+def newest(history: History, limit: int, n_shown: int = 0) -> History:
     """The newest `limit` events, and every order and refund however old.
 
-    What was bought must not be shown again because much was watched since. Impressions are left
-    out: twenty a page, they would push out all that the person did.
+    What was bought must not be shown again because much was watched since. Of impressions only
+    `n_shown` are kept: twenty a page, they would push out all that the person did.
     """
     bought = np.isin(history.type, (EventType.ORDER, EventType.REFUND))
-    acts = np.flatnonzero(~bought & (history.type != EventType.IMPRESSION))
+    shown = history.type == EventType.IMPRESSION
     kept = bought
-    kept[acts[-limit:]] = True
+    kept[np.flatnonzero(~bought & ~shown)[-limit:]] = True
+    if n_shown:
+        kept[np.flatnonzero(shown)[-n_shown:]] = True
     return history.take(kept)
 
 
 def until(history: History, now_ms: int) -> History:
     """The same with times ahead of now taken as now: a fast clock must not hide a fresh act."""
+    # The last is the latest.
+    if len(history) == 0 or history.at_ms[-1] <= now_ms:
+        return history
     return replace(history, at_ms=np.minimum(history.at_ms, now_ms))
 
 

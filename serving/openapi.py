@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving import answer_schemas as answers
-from serving import openapi_hand, schemas
+from serving import openapi_hand, rule_schemas, schemas
 from serving.access import ACCESS, Access
 from serving.openapi_examples import ERRORS, EXAMPLES
 
@@ -51,6 +51,13 @@ SECURITY = {
 GUARDED = {"401", "403", "429", "503"}
 BODY_ERRORS = ("400", "413", "415", "422")
 STORE_ERROR = ("503",)
+# Parts of paths, an example and the longest of each.
+NAMED = (
+    ("item_id", "product-1121", 128),
+    ("user_id", "user-5001", 128),
+    ("rule_id", "autumn-pin", 64),
+    ("tag", "露营", 128),
+)
 
 
 class Operation(NamedTuple):
@@ -153,6 +160,29 @@ OPERATIONS = (
         errors=("404", "422", *STORE_ERROR),
     ),
     Operation(
+        "/v1/rules",
+        "get",
+        "Every rule that holds, defaults included",
+        rule_schemas.RulesAnswer,
+        errors=STORE_ERROR,
+    ),
+    Operation(
+        "/v1/rules/{rule_id}",
+        "put",
+        "Set a rule; every worker follows within a second",
+        rule_schemas.RuleAnswer,
+        body=rule_schemas.RuleBody,
+        errors=("404", *BODY_ERRORS, *STORE_ERROR),
+    ),
+    Operation(
+        "/v1/rules/{rule_id}",
+        "delete",
+        "Let a rule, or a default, hold no longer",
+        rule_schemas.RuleAnswer,
+        query=rule_schemas.DropQuery,
+        errors=("404", "422", *STORE_ERROR),
+    ),
+    Operation(
         "/v1/aliases",
         "post",
         "A guest logged in: what it did is the person's from now on",
@@ -232,9 +262,9 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 
 def _named(path: str) -> Iterator[dict[str, Any]]:
-    for name, example in (("item_id", "product-1121"), ("user_id", "user-5001"), ("tag", "露营")):
+    for name, example, limit in NAMED:
         if f"{{{name}}}" in path:
-            schema = {"type": "string", "minLength": 1, "maxLength": 128}
+            schema = {"type": "string", "minLength": 1, "maxLength": limit}
             yield {
                 "name": name,
                 "in": "path",

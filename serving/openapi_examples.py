@@ -32,6 +32,16 @@ _ITEM: dict[str, Any] = {
     "media": None,
     "campaigns": [],
 }
+_RULE: dict[str, Any] = {
+    "effect": "run",
+    "scenes": ["home"],
+    "by": "creator",
+    "in_a_row": 1,
+    "who": "li",
+    "why": "no two videos of one creator side by side",
+    "from": "2026-10-01T00:00:00+08:00",
+    "until": "2027-11-01T00:00:00+08:00",
+}
 _CARD = {
     "item_id": "product-1121",
     "title": "宝宝辅食机",
@@ -101,6 +111,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "answer": {"item_id": "product-1121", "available": False},
     },
     "get /v1/items/{item_id}": {"answer": _ITEM},
+    "get /v1/rules": {
+        "answer": {
+            "version": 3,
+            "rules": [{"rule_id": "autumn-pin", "is_default": False} | _RULE],
+            "dropped": [],
+        },
+    },
+    "put /v1/rules/{rule_id}": {
+        "body": _RULE,
+        "answer": {"rule_id": "autumn-pin", "version": 3},
+    },
+    "delete /v1/rules/{rule_id}": {"answer": {"rule_id": "autumn-pin", "version": 4}},
     "post /v1/aliases": {
         "body": {"guest_id": "guest-7001", "user_id": "user-5001"},
         "answer": {"joined": True},

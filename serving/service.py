@@ -13,15 +13,16 @@ from data.erasures import Erasures
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
-from recsys.catalog import Catalog, Item
+from recsys.catalog import Item
 from recsys.errors import IdConflict
 from recsys.events import Event, ServedList, millis
 from recsys.histories import History
 from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
+from recsys.rules import DEFAULTS
 from serving.answers import encoded
 from serving.bundles import Watcher
-from serving.current import until
+from serving.current import Current, until
 from serving.cursors import Cursors
 from serving.errors import NotThere
 from serving.hand import Hand
@@ -35,6 +36,7 @@ from serving.metrics import Metrics
 from serving.persons import Met, Persons
 from serving.remembered import Remembered
 from serving.settings import Settings
+from serving.shelf import Shelf
 
 NO_BUNDLE = "none"
 
@@ -139,7 +141,7 @@ class Service:
         return cls(
             record=record,
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
-            watcher=Watcher(home, record),
+            watcher=Watcher(home, record, defaults=DEFAULTS),
             settings=settings,
             persons=Persons(
                 record,
@@ -189,32 +191,34 @@ class Service:
         """
         at, lap = self.now(), Laps()
         current = self.watcher.current if met is None else met.current
-        request = replace(request, shown=self.cursors.read(cursor))
+        if cursor is not None:
+            request = replace(request, shown=self.cursors.read(cursor))
         if current is None:
-            answer, catalog = self._empty(request, at), None
+            answer = self._empty(request, at)
         else:
             if met is None and request.remaining_ms() <= 0:
                 # No time to ask what the person chose either.
                 met = Met(History.empty(), current, ("deadline:history",))
             met = met or self.persons.near(request.user_id, current)
             lap("read")
-            answer, catalog = self._answer(request, met, at), current.bundle.catalog
+            answer = self._answer(request, met, at)
             lap("list")
-        answer, body = self._within(at_most, answer, catalog, request.shown)
+        shelf = None if current is None else current.shelf
+        answer, body = self._within(at_most, answer, shelf, request.shown)
         lap("encode")
-        self.writer.put_served(self._kept(answer, catalog))
+        self.writer.put_served(self._kept(answer, current))
         self.metrics.listed(answer.served)
         self.metrics.spent(lap.spent)
         return body
 
     def _within(
-        self, at_most: int | None, answer: Answer, catalog: Catalog | None, shown: tuple[int, ...]
+        self, at_most: int | None, answer: Answer, shelf: Shelf | None, shown: tuple[int, ...]
     ) -> tuple[Answer, bytes]:
         """The answer and its bytes, cut until there are not too many."""
         while True:
             items = answer.served.items
             cursor = self.cursors.after(shown, [item.item_id for item in items])
-            body = encoded(answer, catalog, cursor, self.record.choices.privacy.appeal)
+            body = encoded(answer, shelf, cursor, self.record.choices.privacy.appeal)
             if at_most is None or len(body) <= at_most or not items:
                 return answer, body
             k = min(len(items) - 1, len(items) * at_most // len(body))
@@ -222,12 +226,12 @@ class Service:
                 answer, served=replace(answer.served, items=items[:k]), items=answer.items[:k]
             )
 
-    def _kept(self, answer: Answer, catalog: Catalog | None) -> ServedList:
+    def _kept(self, answer: Answer, current: Current | None) -> ServedList:
         """What the record gets of an answer: of some lists what their scorer looked at as well."""
         served = answer.served
-        if catalog is None or not is_drawn(served.list_id, self.settings.features_kept):
+        if current is None or not is_drawn(served.list_id, self.settings.features_kept):
             return served
-        return replace(served, looked_at=looked_at(answer, catalog))
+        return replace(served, looked_at=looked_at(answer, current.bundle.catalog))
 
     def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(

@@ -28,7 +28,7 @@ NOT_FOR_USERS = {"error": "not_found", "detail": "Not Found"}
 
 
 def path_of(path: str, user_id: str = "user-5001") -> str:
-    return path.replace(":path", "").format(user_id=user_id, item_id="item-1001")
+    return path.replace(":path", "").format(user_id=user_id, item_id="item-1001", rule_id="a-rule")
 
 
 def sent(keyed, way, headers, *, user_id="user-5001", **more):
@@ -63,6 +63,9 @@ MAY = {
     "GET /v1/items/{item_id:path}": "items all",
     "POST /v1/aliases": "users all",
     "GET /v1/users/{user_id:path}/history": "users all",
+    "GET /v1/rules": "rules all",
+    "PUT /v1/rules/{rule_id}": "rules all",
+    "DELETE /v1/rules/{rule_id}": "rules all",
 }
 SENDERS = ["none", "user", *Scope, "all"]
 DESCRIBED = [way for way in ROUTES if way != ("GET", "/openapi.json")]
