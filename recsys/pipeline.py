@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.controls import FREE, Controls, Halved
 from recsys.events import EventType
 from recsys.features import Racing, Values
 from recsys.histories import History
@@ -101,10 +102,10 @@ class Context:
         The history as weighted items, as of `at_ms`.
     basket
         Items of this request: of the order after checkout, in the cart.
-    excluded
-        Items the caller does not want, ascending.
-    blocked
-        Shape (n_items,). What no list may hold now; None where there is nothing like that.
+    excluded, blocked
+        Items the caller does not want, ascending; what no list may hold, shape (n_items,), if any.
+    controls, halved
+        What the person chose: the history is what this lets speak; what is to come half as often.
     """
 
     scene: str
@@ -115,6 +116,8 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
+    controls: Controls = FREE
+    halved: Halved | None = None
     blocked: Mask | None = None
 
 

@@ -203,7 +203,7 @@ class Explainer:
         firsts = [_strongest(one) for one in parts]
         sentences = self._by_speakers(candidates.items, parts, firsts)
         names = [source.name for source in self.pipeline.sources]
-        selection = self._sentence(SELECTION, "")
+        selection = LANGUAGES[self.language][SELECTION]
         return [
             ("selection" if first < 0 else names[first], sentence or selection)
             for first, sentence in zip(firsts, sentences, strict=True)
@@ -252,7 +252,9 @@ class Explainer:
                 found[place] = sentence
         return found
 
-    def _of_items(self, items: list[int], own_items: list[int], is_basket: bool) -> list[str]:
+    def _of_items(
+        self, items: list[int], own_items: list[int], is_basket: bool
+    ) -> list[str | None]:
         """What to say of items that items of the person's own, or of the basket, spoke for."""
         own, standing = np.array(own_items, dtype=np.int32), self.standing
         titles = self.catalog.titles.raws(own)
@@ -279,7 +281,7 @@ class Explainer:
             return False
         return product_idx in self.catalog.cards.row(video_idx).tolist()
 
-    def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
+    def _of_tag(self, tag_idx: int, is_basket: bool) -> str | None:
         name = self.catalog.tag_names[tag_idx]
         if is_basket:
             return self._sentence(_OF_TAG[scene_named(self.context.scene).about], name)
@@ -300,7 +302,10 @@ class Explainer:
     def _acts(self, chosen: Mask) -> set[int]:
         return set(self.standing.type[chosen].tolist())
 
-    def _sentence(self, reason: Reason, what: str) -> str:
+    def _sentence(self, reason: Reason, what: str) -> str | None:
+        """The reason in words; None if it would have to name what is blocked."""
+        if what and self.context.controls.blocked.hits(what):
+            return None
         shown = what if len(what) <= TITLE_SHOWN else what[: TITLE_SHOWN - 1] + "…"
         return LANGUAGES[self.language][reason].format(what=shown)
 

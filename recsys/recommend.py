@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.interactions import Row
+from recsys.ladder import followed
 from recsys.pipeline import (
     Candidates,
     Context,
@@ -30,12 +32,12 @@ from recsys.pipeline import (
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.stages import STAGES
-from recsys.steering import SPEAKING, steered, under_rules
+from recsys.steering import SPEAKING, Steered, steered, under_rules
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
 MAX_BASKET = 100
-ALWAYS = ("blocked", "excluded")
+ALWAYS = ("blocked", "chosen", "excluded")
 # Words of kinds by their numbers.
 WORDS = [kind.word for kind in Kind]
 # What a person did most; more would cost every source time and add little.
@@ -63,6 +65,8 @@ class Request:
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
     lap
         Is told after each part of the list what it was, by who times them.
+    controls
+        What the person chose, and what their age forbids.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class Request:
     basket: tuple[str, ...] = ()
     remaining_ms: RemainingMs = unhurried
     lap: Lap = untimed
+    controls: Controls = FREE
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -105,12 +110,16 @@ class Answer:
         What the scorer saw and made of all candidates, where there was one.
     rung
         The rung of the ladder that the last of it came from; "race" if none was needed.
+    controls, signals
+        What the person chose; what the page of a minor must do now.
     """
 
     served: ServedList
     items: Idxs
     scored: Scored | None = None
     rung: str = "race"
+    controls: Controls = FREE
+    signals: Signals | None = None
 
 
 def recommend(
@@ -133,19 +142,18 @@ def recommend(
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
+    signals = request.controls.signals(history, millis(at))
+    if not request.controls.is_personal:
+        # From here on nobody knows for whom it is.
+        request = replace(request, user_id=None)
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     request.lap("context")
     context = under_rules(bundle, context)
-    course = course_of(bundle, context, request)
-    placed = course.placed(bundle.scorer(context))
+    history = context.history
+    placed, course, chances, relaxed = _rarer(bundle, context, request, list_id)
     models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
-        row = _row(history, bundle, context.at_ms)
-        stages = [STAGES[name] for name in course.pipeline.stages]
-        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
-        course = replace(course, pipeline=with_source(course.pipeline))
         models = {**models, SOURCE: bundle.fresh}
-    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
     request.lap("seats")
     explainer = Explainer(
         pipeline=course.pipeline,
@@ -168,7 +176,35 @@ def recommend(
         relaxed=relaxed,
     )
     request.lap("reasons")
-    return Answer(served, placed.candidates.items, placed.scored, placed.rung)
+    told = placed.candidates.items, placed.scored, placed.rung
+    return Answer(served, *told, request.controls, signals)
+
+
+def _rarer(bundle: Bundle, context: Context, request: Request, list_id: str) -> Steered:
+    """The list before texts, made once more if it shows too much of what was refused lately."""
+    # Chance must not tell nobody's lists of one minute apart: those of who is off are among them.
+    nobodys = f"{context.scene} {context.at_ms // 60_000}"
+    draw = nobodys if request.user_id is None else list_id
+    first = _placed(bundle, context, request, draw)
+    items = first.placed.candidates.items
+    halved = context.controls.halved(items, bundle.catalog, context.at_ms)
+    if halved is None:
+        return first
+    again = _placed(bundle, replace(context, halved=halved), request, draw)
+    placed = followed(again.placed, first.placed, request.k)
+    return again._replace(placed=placed, chances={**first.chances, **again.chances})
+
+
+def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> Steered:
+    """The whole list before it gets texts, and the run that it came of."""
+    course = course_of(bundle, context, request)
+    placed = course.placed(bundle.scorer(context))
+    if bundle.fresh is not None:
+        row = _row(context.history, bundle, context.at_ms)
+        stages = [STAGES[name] for name in course.pipeline.stages]
+        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        course = replace(course, pipeline=with_source(course.pipeline))
+    return steered(placed, course, bundle, k=request.k, draw=draw)
 
 
 def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
@@ -192,7 +228,9 @@ def course_of(bundle: Bundle, context: Context, request: Request | None = None) 
 
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
     """What a request comes down to: all that its list depends on."""
-    scene, at_ms = scene_named(request.scene), millis(at)
+    scene, at_ms, controls = scene_named(request.scene), millis(at), request.controls
+    barred = controls.barred(history, bundle.catalog)
+    history = controls.speaking(history, bundle.catalog)
     basket = _basket(request, history, bundle)
     known, fresh = history, bundle.fresh
     if fresh is not None:
@@ -204,8 +242,9 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=_row(known, bundle, at_ms),
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history),
+        excluded=_excluded(request, bundle, basket, history, barred),
         at_ms=at_ms,
+        controls=controls,
     )
 
 
@@ -213,16 +252,18 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
     return bundle.taste.row(history, at_ms).strongest(ROW_ITEMS)
 
 
-def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
-    """What the caller does not want, and of new items what models cannot be told of."""
+def _excluded(
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
+) -> Idxs:
+    """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    found: list[NDArray[Any]] = [barred] if len(barred) else []
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
-    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+    return _distinct(found) if found else np.empty(0, dtype=np.int32)
 
 
 def _distinct(found: list[NDArray[Any]]) -> Idxs:
