@@ -13,10 +13,23 @@ def encoded(answer: Answer, shelf: Shelf | None, cursor: str | None = None) -> b
     items: list[bytes] = []
     if shelf is not None:
         items = [
-            b"%b,%b}" % (_said(item)[:-1], shown)
+            b"%b,%b}" % (orjson.dumps(_said(item))[:-1], shown)
             for item, shown in zip(served.items, shelf.shown(answer.items), strict=True)
         ]
     return b'%b,"items":[%b]}' % (_head(served, cursor)[:-1], b",".join(items))
+
+
+def _said(item: ServedItem) -> dict[str, object]:
+    # How likely chance was to bring it is for the record, not for the page.
+    return {
+        "item_id": item.item_id,
+        "kind": item.kind,
+        "rank": item.rank,
+        "score": item.score,
+        "source": item.source,
+        "reason": item.reason,
+        "ad": item.ad,
+    }
 
 
 def _head(served: ServedList, cursor: str | None) -> bytes:
@@ -31,20 +44,5 @@ def _head(served: ServedList, cursor: str | None) -> bytes:
             "arms": served.arms,
             "cursor": cursor,
             "controls": {},
-        }
-    )
-
-
-def _said(item: ServedItem) -> bytes:
-    """What callers are told of an item; the record is told more."""
-    return orjson.dumps(
-        {
-            "item_id": item.item_id,
-            "kind": item.kind,
-            "rank": item.rank,
-            "score": item.score,
-            "source": item.source,
-            "reason": item.reason,
-            "ad": item.ad,
         }
     )
