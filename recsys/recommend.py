@@ -149,20 +149,10 @@ def recommend(
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     request.lap("context")
     context = under_rules(bundle, context)
-    history = context.history
     placed, course, chances, relaxed = _rarer(bundle, context, request, list_id)
-    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
-    if bundle.fresh is not None:
-        models = {**models, SOURCE: bundle.fresh}
     request.lap("seats")
-    explainer = Explainer(
-        pipeline=course.pipeline,
-        context=context,
-        standing=history.standing(context.at_ms),
-        catalog=bundle.catalog,
-        models=models,
-        language=language,
-    )
+    explainer = _explainer(bundle, context, course.pipeline, language)
+    models = explainer.models
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -178,6 +168,20 @@ def recommend(
     request.lap("reasons")
     told = placed.candidates.items, placed.scored, placed.rung
     return Answer(served, *told, request.controls, signals)
+
+
+def _explainer(bundle: Bundle, context: Context, pipeline: Pipeline, language: str) -> Explainer:
+    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
+    if bundle.fresh is not None:
+        models = {**models, SOURCE: bundle.fresh}
+    return Explainer(
+        pipeline=pipeline,
+        context=context,
+        standing=context.history.standing(context.at_ms),
+        catalog=bundle.catalog,
+        models=models,
+        language=language,
+    )
 
 
 def _rarer(bundle: Bundle, context: Context, request: Request, list_id: str) -> Steered:
