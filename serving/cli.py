@@ -17,6 +17,7 @@ from serving.logs import to_stderr
 from serving.metrics import Metrics, share
 from serving.service import Service
 from serving.settings import Settings
+from serving.token_secrets import check_secrets
 from serving.workers import Workers, listening
 
 app = typer.Typer(no_args_is_help=True)
@@ -32,22 +33,17 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
 ) -> None:
     """Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."""
-    if not _is_loopback(host):
-        raise typer.BadParameter(
-            f"no keys are configured, so the service listens on loopback only; got {host!r}, "
-            "allowed: 127.0.0.1, ::1, localhost",
-            param_hint="--host",
-        )
     to_stderr("INFO")
     shop = Home(home)
     settings = Settings.of(shop.config())
-    # Made once before there are workers, so that a record that cannot be used stops the start.
-    Record.of(shop).close()
+    n_keys = _keys_that_hold(shop, host)
+    check_secrets(shop.keys)
     sock = listening(host, port)
     shown = f"[{host}]" if ":" in host else host
+    told = "no keys configured: loopback only" if n_keys is None else f"{n_keys} keys hold"
     typer.echo(
         f"serving {home} on http://{shown}:{sock.getsockname()[1]} with {workers} "
-        f"worker{'s' * (workers > 1)}; no keys configured: loopback only"
+        f"worker{'s' * (workers > 1)}; {told}"
     )
     # Made before there are workers, which would each make their own.
     Cursors.of(shop.keys)
@@ -63,6 +59,25 @@ def serve(
     ).run()
     # Only the parent comes here: the workers' numbers end with the last of them.
     shutil.rmtree(numbers, ignore_errors=True)
+
+
+def _keys_that_hold(shop: Home, host: str) -> int | None:
+    """How many keys open something; None if there never was one, which loopback alone may have.
+
+    Asked once before there are workers, so that a record that cannot be used stops the start.
+    """
+    record = Record.of(shop)
+    try:
+        kept = record.server_keys.all()
+    finally:
+        record.close()
+    if not kept and not _is_loopback(host):
+        raise typer.BadParameter(
+            f"no keys are configured, so the service listens on loopback only; got {host!r}, "
+            "allowed: 127.0.0.1, ::1, localhost, or any after `dapei keys new`",
+            param_hint="--host",
+        )
+    return sum(one.revoked_at is None for one in kept) if kept else None
 
 
 def _is_loopback(host: str) -> bool:

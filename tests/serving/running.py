@@ -71,7 +71,12 @@ def asked(port: int, method: str, path: str, body: bytes) -> tuple[int, dict]:
         connection.close()
 
 
-def start(home: Path, *, port: int = 0, workers: int = 1, log: Path | None = None) -> Served:
+OPEN = "no keys configured: loopback only"
+
+
+def start(
+    home: Path, *, port: int = 0, workers: int = 1, log: Path | None = None, told: str = OPEN
+) -> Served:
     """Start the service; returns when its socket listens, before it is ready."""
     command = [sys.executable, "-m", "dapei", "serve", "--home", str(home)]
     command += ["--port", str(port), "--workers", str(workers)]
@@ -89,7 +94,7 @@ def start(home: Path, *, port: int = 0, workers: int = 1, log: Path | None = Non
         line = said.readline()
     found = START_LINE.search(line)
     assert found, f"no start line, got {line!r}"
-    assert "no keys configured: loopback only" in line
+    assert told in line
     return Served(parent, int(found[1]))
 
 
