@@ -180,6 +180,8 @@ _OF_SOURCE = {
     "exploration": Reason.UNTRIED,
 }
 
+# Acts that take something back, and tell only that the item was looked at.
+AGAINST = (EventType.DISLIKE, EventType.UNCART, EventType.REFUND)
 # What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.BOUGHT, frozenset({EventType.ORDER})),
@@ -199,18 +201,7 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
     # An impression speaks only of what a friend sent.
-    (
-        Reason.VIEWED,
-        frozenset(
-            {
-                EventType.VIEW,
-                EventType.CHOOSE,
-                EventType.DISLIKE,
-                EventType.UNCART,
-                EventType.REFUND,
-            }
-        ),
-    ),
+    (Reason.VIEWED, frozenset({EventType.VIEW, EventType.CHOOSE, *AGAINST})),
     (Reason.SENT_THIS, frozenset({EventType.IMPRESSION})),
 )
 _DID = (*(reason for reason, _ in _ACTS), VIEWED)

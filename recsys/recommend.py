@@ -23,11 +23,13 @@ from recsys.pipeline import (
     Candidates,
     Context,
     Course,
+    Lap,
     Pipeline,
     Placed,
     RemainingMs,
     Scored,
     unhurried,
+    untimed,
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
@@ -66,6 +68,8 @@ class Request:
         Name of the live session that a live list is for; empty means any that is running.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
+    lap
+        Is told after each part of the list what it was, by who times them.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class Request:
     basket: tuple[str, ...] = ()
     session: str = ""
     remaining_ms: RemainingMs = unhurried
+    lap: Lap = untimed
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -137,11 +142,13 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
+    request.lap("context")
     context = under_rules(bundle, replace(context, seed=hash64(list_id)))
-    course, share = _shared(course_of(bundle, context, request.remaining_ms), bundle)
+    course, share = _shared(course_of(bundle, context, request), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle, history)
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
     placed = uncrowded(placed, course, bundle)
+    request.lap("seats")
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
@@ -164,6 +171,7 @@ def recommend(
         mix=None if share is None else share._asdict(),
         commission=asdict(placed.lean) if placed.lean.moved else None,
     )
+    request.lap("reasons")
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
@@ -197,8 +205,8 @@ def _joined(
     return placed, course, models
 
 
-def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
-    """The run of a bundle's pipeline for one context."""
+def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
+    """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
     stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
     if stages != pipeline.stages:
@@ -209,7 +217,8 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
         catalog=bundle.catalog,
         models=bundle.models,
         stages=STAGES,
-        remaining_ms=remaining_ms,
+        remaining_ms=unhurried if request is None else request.remaining_ms,
+        lap=untimed if request is None else request.lap,
     )
 
 

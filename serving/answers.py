@@ -2,7 +2,7 @@
 
 import orjson
 
-from recsys.events import ServedList
+from recsys.events import ServedItem, ServedList
 from recsys.recommend import Answer
 from serving.shelf import Shelf
 
@@ -13,10 +13,23 @@ def encoded(answer: Answer, shelf: Shelf | None, cursor: str | None = None) -> b
     items: list[bytes] = []
     if shelf is not None:
         items = [
-            b"%b,%b}" % (orjson.dumps(item)[:-1], shown)
+            b"%b,%b}" % (orjson.dumps(_said(item))[:-1], shown)
             for item, shown in zip(served.items, shelf.shown(answer.items), strict=True)
         ]
     return b'%b,"items":[%b]}' % (_head(served, cursor)[:-1], b",".join(items))
+
+
+def _said(item: ServedItem) -> dict[str, object]:
+    # How likely chance was to bring it is for the record, not for the page.
+    return {
+        "item_id": item.item_id,
+        "kind": item.kind,
+        "rank": item.rank,
+        "score": item.score,
+        "source": item.source,
+        "reason": item.reason,
+        "ad": item.ad,
+    }
 
 
 def _head(served: ServedList, cursor: str | None) -> bytes:
