@@ -10,7 +10,7 @@ from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType, moment
 from recsys.facts import Facts
-from recsys.interactions import Rows, Taste, Weighting
+from recsys.interactions import SENT, Rows, Taste, Weighting
 from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
 from recsys.trust import PairCap, trusted
@@ -79,11 +79,17 @@ def fit(
             for scene, one in config.pipelines.items()
         },
         origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
+        mixes={
+            scene: mix.fitted(shop.histories, bundle.taste, shop.catalog, as_of_ms)
+            for scene, mix in config.mixes.items()
+        },
+        tiers=config.tiers,
+        treatments=config.treatments,
         rankers=scorers.rankers,
         blends=scorers.blends,
         reach=scorers.reach,
         facts=facts,
-    )
+    ).ready()
 
 
 def _models(
@@ -124,6 +130,8 @@ def learned_taste(shop: Shop, config: TrainConfig, as_of_ms: int) -> Taste:
         by_type=dict(config.weights),
         half_life_days=config.half_life_days,
         watch=WatchCurve.fit(plays.value, duration_s),
+        by_platform=dict(config.platforms),
+        sent=SENT,
     )
     return Taste(weighting=weighting, video_s=video_s)
 
