@@ -310,6 +310,14 @@ class Record:
         with self._reading() as connection:
             return [item_of(item_id, body) for item_id, body in connection.execute(newer)]
 
+    def latest_items(self, limit: int) -> list[Item]:
+        """The items that changed last, at most so many, oldest change first."""
+        table = tables.items
+        latest = select(table.c.item_id, table.c.body).order_by(table.c.version.desc()).limit(limit)
+        with self._reading() as connection:
+            found = [item_of(item_id, body) for item_id, body in connection.execute(latest)]
+        return found[::-1]
+
     def put_served(self, lists: Sequence[ServedList]) -> None:
         """Keep served lists; a list id that is there already is left as it was."""
         self.write([], [served_row(one) for one in lists])

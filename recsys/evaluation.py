@@ -21,6 +21,7 @@ from recsys.figures import (
     CHANCE,
     PIPELINE,
     POPULARITY,
+    RULED,
     Figure,
     alone,
     figures,
@@ -31,6 +32,7 @@ from recsys.histories import History
 from recsys.metrics import Estimate
 from recsys.race import EVERYBODY, Race, Shown
 from recsys.recommend import Request
+from recsys.rules import Rule
 from recsys.variety import Takers, Traits
 
 Progress = Callable[[int, int], None]
@@ -183,6 +185,8 @@ class Contest:
         A second bundle, compared with the first.
     is_ablated
         Whether the pipeline is compared with itself without each source, and with each alone.
+    rules
+        Those of the shop: where the pipeline is compared with itself, also with itself under them.
     n_verdicts
         How many verdicts are given on all questions together.
     is_detailed
@@ -194,6 +198,7 @@ class Contest:
     traits: Traits
     against: Contender | None = None
     is_ablated: bool = False
+    rules: tuple[Rule, ...] = ()
     n_verdicts: int = 1
     is_detailed: bool = True
     seed: int = 0
@@ -224,6 +229,8 @@ class Contest:
         found = {} if self.against is None else {AGAINST: self.against}
         pipeline = self.bundle.bundle.pipelines[scene]
         names = [source.name for source in pipeline.sources]
+        if self.is_ablated and self.rules:
+            found[RULED] = self.bundle.ruled(self.rules)
         if self.is_ablated and pipeline.scorer:
             found[without(pipeline.scorer)] = self.bundle.by_ranks(scene)
         if self.is_ablated and len(names) > 1:

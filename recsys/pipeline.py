@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -231,11 +231,16 @@ class Placed:
 
 
 RemainingMs = Callable[[], float]
+Lap = Callable[[str], object]
 
 
 def unhurried() -> float:
     """What is left of the time of a list that nobody waits for."""
     return float("inf")
+
+
+def untimed(_stage: str) -> None:
+    """What is told of a list whose parts nobody times."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -248,6 +253,8 @@ class Course:
         What is left of the request's time; less work is begun the less there is.
     failed
         Sources and scorers that failed, and "deadline:" with what was left out for want of time.
+    lap
+        Is told after each part what it was.
     """
 
     pipeline: Pipeline
@@ -257,10 +264,12 @@ class Course:
     stages: Mapping[str, Stage]
     remaining_ms: RemainingMs = unhurried
     failed: list[str] = field(default_factory=list)
+    lap: Lap = untimed
 
     def placed(self, scorer: Scorer | None = None) -> Placed:
         """The list; ranks count within a kind, and the kinds take their seats at the end."""
         candidates, scored = self.raced(), None
+        self.lap("filters")
         if scorer is not None and len(candidates) and self._has(SCORER_MS, "scorer"):
             scored = _guarded(
                 lambda: scorer(self.told_of(candidates), self.context),
@@ -269,12 +278,14 @@ class Course:
             )
         if scored is not None:
             candidates = Candidates(candidates.items, scored.scores, candidates.parts)
+        self.lap("scorer")
         placed = self.seated(candidates, self.context.k)
         return Placed(placed, tuple(dict.fromkeys(self.failed)), scored)
 
     def raced(self) -> Candidates:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
         candidates = self.sourced()
+        self.lap("sources")
         for name in self.pipeline.stages:
             candidates = self.stages[name](candidates, self.context, self.catalog)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
@@ -327,7 +338,7 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds = _videos_first(self.context.kinds)
+        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
@@ -344,11 +355,6 @@ class Course:
         """The k best, the kinds taking turns by their share."""
         order, counts = self._best(candidates, k)
         return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
-
-
-@cache
-def _videos_first(kinds: tuple[Kind, ...]) -> NDArray[np.int32]:
-    return np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
 
 
 def _row(source: Source, context: Context) -> Row:
@@ -374,17 +380,11 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
     rankings
         By source; of one source the rankings hold different items.
     """
-    lists, ends, source_of = [np.empty(0, dtype=np.int32)], [], []
-    end = 0
-    for source, one in enumerate(rankings):
-        for ranking in one:
-            lists.append(ranking.items)
-            end += len(ranking.items)
-            ends.append(end)
-            source_of.append(source)
-    told = np.array(ends, dtype=np.int64), np.array(source_of, dtype=np.int32)
-    worth = np.array(weights, dtype=np.float64)
-    return Candidates(*kernels_race.fused(np.concatenate(lists), *told, worth, fusion_k))
+    lists = [ranking.items for one in rankings for ranking in one]
+    ends = np.array(list(accumulate(map(len, lists))), dtype=np.int64)
+    source_of = np.array([n for n, one in enumerate(rankings) for _ in one], dtype=np.int32)
+    items, worth = np.concatenate([np.empty(0, np.int32), *lists]), np.array(weights, np.float64)
+    return Candidates(*kernels_race.fused(items, ends, source_of, worth, fusion_k))
 
 
 def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:

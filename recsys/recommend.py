@@ -22,10 +22,12 @@ from recsys.pipeline import (
     Candidates,
     Context,
     Course,
+    Lap,
     Pipeline,
     RemainingMs,
     Scored,
     unhurried,
+    untimed,
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
@@ -61,6 +63,8 @@ class Request:
         at. If empty, what the person's history says; scenes beside nothing have none.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
+    lap
+        Is told after each part of the list what it was, by who times them.
     controls
         What the person chose, and what their age forbids.
 
@@ -78,6 +82,7 @@ class Request:
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
     remaining_ms: RemainingMs = unhurried
+    lap: Lap = untimed
     controls: Controls = FREE
 
     def __post_init__(self) -> None:
@@ -142,12 +147,14 @@ def recommend(
         # From here on nobody knows for whom it is.
         request = replace(request, user_id=None)
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
+    request.lap("context")
     context = under_rules(bundle, context)
     history = context.history
     placed, course, chances, relaxed = _rarer(bundle, context, request, list_id)
     models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
     if bundle.fresh is not None:
         models = {**models, SOURCE: bundle.fresh}
+    request.lap("seats")
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
@@ -168,6 +175,7 @@ def recommend(
         items=_items(placed.candidates, bundle.catalog, explainer, chances),
         relaxed=relaxed,
     )
+    request.lap("reasons")
     told = placed.candidates.items, placed.scored, placed.rung
     return Answer(served, *told, request.controls, signals)
 
@@ -189,7 +197,7 @@ def _rarer(bundle: Bundle, context: Context, request: Request, list_id: str) -> 
 
 def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> Steered:
     """The whole list before it gets texts, and the run that it came of."""
-    course = course_of(bundle, context, request.remaining_ms)
+    course = course_of(bundle, context, request)
     placed = course.placed(bundle.scorer(context))
     if bundle.fresh is not None:
         row = _row(context.history, bundle, context.at_ms)
@@ -199,8 +207,8 @@ def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> St
     return steered(placed, course, bundle, k=request.k, draw=draw)
 
 
-def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
-    """The run of a bundle's pipeline for one context."""
+def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
+    """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
     # What a page shows already must not come again and what is blocked not at all, whatever a
     # configuration leaves out.
@@ -213,7 +221,8 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
         catalog=bundle.catalog,
         models=bundle.models,
         stages=STAGES,
-        remaining_ms=remaining_ms,
+        remaining_ms=unhurried if request is None else request.remaining_ms,
+        lap=untimed if request is None else request.lap,
     )
 
 
@@ -233,7 +242,7 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=_row(known, bundle, at_ms),
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_distinct([_excluded(request, bundle, basket, history), barred]),
+        excluded=_excluded(request, bundle, basket, history, barred),
         at_ms=at_ms,
         controls=controls,
     )
@@ -243,16 +252,18 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
     return bundle.taste.row(history, at_ms).strongest(ROW_ITEMS)
 
 
-def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
-    """What the caller does not want, and of new items what models cannot be told of."""
+def _excluded(
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
+) -> Idxs:
+    """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    found: list[NDArray[Any]] = [barred] if len(barred) else []
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
-    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+    return _distinct(found) if found else np.empty(0, dtype=np.int32)
 
 
 def _distinct(found: list[NDArray[Any]]) -> Idxs:

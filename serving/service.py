@@ -13,6 +13,7 @@ from data.erasures import Erasures
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
+from recsys.bare import NO_BUNDLE
 from recsys.catalog import Item
 from recsys.errors import IdConflict
 from recsys.events import Event, ServedList, millis
@@ -37,8 +38,6 @@ from serving.persons import Met, Persons
 from serving.remembered import Remembered
 from serving.settings import Settings
 from serving.shelf import Shelf
-
-NO_BUNDLE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +190,7 @@ class Service:
         """
         at, lap = self.now(), Laps()
         current = self.watcher.current if met is None else met.current
-        if cursor is not None:
-            request = replace(request, shown=self.cursors.read(cursor))
+        request = replace(request, shown=self.cursors.read(cursor), lap=lap)
         if current is None:
             answer = self._empty(request, at)
         else:
@@ -202,7 +200,6 @@ class Service:
             met = met or self.persons.near(request.user_id, current)
             lap("read")
             answer = self._answer(request, met, at)
-            lap("list")
         shelf = None if current is None else current.shelf
         answer, body = self._within(at_most, answer, shelf, request.shown)
         lap("encode")
@@ -242,8 +239,10 @@ class Service:
             list_id=self.list_ids.make(request.user_id, at),
             language=self.settings.language,
         )
-        if met.degraded:
-            degraded = (*answer.served.degraded, *met.degraded)
+        is_bare = answer.served.bundle == NO_BUNDLE
+        if met.degraded or is_bare:
+            bare = ("no_bundle",) if is_bare else ()
+            degraded = (*bare, *answer.served.degraded, *met.degraded)
             answer = replace(answer, served=replace(answer.served, degraded=degraded))
         return answer
 

@@ -13,6 +13,7 @@ from recsys.facts import Facts
 from recsys.interactions import Rows, Taste, Weighting
 from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
+from recsys.trust import PairCap, trusted
 from recsys.watching import WatchCurve
 from training.config import ALL_TYPES, TrainConfig
 from training.scorers import learned_scorers
@@ -56,6 +57,10 @@ def fit(
         How a model learns; who fits often may remember what was learned before.
     """
     as_of_ms = shop.until_ms if as_of_ms is None else as_of_ms
+    if config.pair_cap:
+        cap = PairCap(factor=config.pair_cap)
+        kept = trusted(shop.histories, cap, shop.risk).kept
+        shop = replace(shop, histories=shop.histories.keeping(kept))
 
     def fitted(past: Shop, moment_ms: int) -> Bundle:
         return _models(past, config, moment_ms, progress, learn)

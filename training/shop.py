@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.histories_build import are_fresh, build_histories
 from data.histories_file import Past
@@ -17,6 +18,7 @@ from recsys.histories import UNDATED, Histories, History
 from recsys.ids import IdMap, Mask
 from recsys.interactions import DAY_MS
 from training.exposures import Exposure, exposures
+from training.risk import read_risk
 
 # Where no days are named, the last events are held out, this share of the dated ones.
 HELD_OUT_SHARE = 0.1
@@ -34,6 +36,8 @@ class Shop:
         Events of items that the catalogue does not hold.
     exposures
         What people saw of lists that were served here.
+    risk
+        Shape (n_persons,). What the shop thinks of each account, 0 to 4; None if it does not say.
     """
 
     catalog: Catalog
@@ -41,6 +45,7 @@ class Shop:
     histories: Histories
     n_left_out: int = 0
     exposures: tuple[Exposure, ...] = ()
+    risk: NDArray[np.int8] | None = None
 
     @classmethod
     def of(cls, items: list[Item], past: Past) -> Self:
@@ -153,7 +158,8 @@ def load(home: Home) -> Shop:
     if not items or past is None or len(past.histories.events) == 0:
         raise ConfigError(f"{home.root} holds no items or no events; allowed: `dapei import` first")
     shop = _heard(home, Shop.of(items, past))
-    return replace(shop, exposures=tuple(_seen(home, shop)))
+    risk = read_risk(home.risk_path, shop.user_ids)
+    return replace(shop, exposures=tuple(_seen(home, shop)), risk=risk)
 
 
 def _heard(home: Home, shop: Shop) -> Shop:
