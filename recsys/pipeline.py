@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
+from recsys.controls import FREE, Controls, Halved
 from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
@@ -49,10 +50,8 @@ class Source:
         Which of the bundle's models it asks.
     of
         Which row it asks with: the person's "history", or the "basket" of this request.
-    weight
-        How much its opinion counts in the fusion.
-    limit
-        How many items of each kind it may send.
+    weight, limit
+        How much its opinion counts in the fusion; how many items of each kind it may send.
     """
 
     name: str
@@ -102,20 +101,18 @@ class Context:
 
     Parameters
     ----------
-    row
-        The history as weighted items, as of `at_ms`.
-    basket
-        Items of this request: of the order after checkout, in the cart.
+    row, basket
+        The history as weighted items, as of `at_ms`; those of the order or cart of this request.
     excluded
         Items the caller does not want, ascending.
-    standing
-        What the person is to the shop.
-    session
-        The live session that a list is for; empty means any that is running.
+    standing, session
+        What the person is to the shop; the live session of a list, empty for any that is running.
     seed
         What may differ between lists that are the same in all else is drawn by it.
     blocked
         Shape (n_items,). What no list may hold now; None where there is nothing like that.
+    controls, halved
+        What the person chose: the history is what this lets speak; what is to come half as often.
     """
 
     scene: str
@@ -126,6 +123,8 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
+    controls: Controls = FREE
+    halved: Halved | None = None
     standing: Standing = NOBODY
     session: str = ""
     seed: int = 0

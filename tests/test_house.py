@@ -63,6 +63,8 @@ ORDER = [
 ]
 # Rooms apart from the order, and all that each may import of `recsys`.
 APART = {
+    "blocked": set[str](),
+    "controls": {"blocked", "errors", "ids", "events", "catalog", "histories"},
     "files": {"errors"},
     "kernels": set[str](),
     "kernels_best": {"kernels"},

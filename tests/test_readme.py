@@ -16,7 +16,7 @@ from training.config import train_config
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 # How many words name a command of these groups.
-NESTED = {"bundles": 1, "bench": 1, "keys": 1, "keys token": 2, "rules": 1}
+NESTED = {"bundles": 1, "bench": 1, "keys": 1, "keys token": 2, "privacy": 1, "rules": 1}
 
 
 def named(path):

@@ -26,6 +26,7 @@ FIELDS = [
     "arms",
     "cursor",
     "controls",
+    "minors",
     "items",
 ]
 ITEM_FIELDS = [
@@ -59,7 +60,9 @@ def test_an_answer_has_every_field_in_order(still):
     assert list(answer) == FIELDS
     assert [list(one) for one in answer["items"]] == [ITEM_FIELDS] * 4
     assert [one["rank"] for one in answer["items"]] == [0, 1, 2, 3]
-    assert (answer["arms"], answer["controls"]) == ([], {})
+    assert (answer["arms"], answer["minors"]) == ([], None)
+    links = {"off": "/v1/me/personalisation", "tags": "/v1/me/tags", "appeal": None}
+    assert answer["controls"] == links
     assert (answer["bundle"], answer["pipeline"]) == ("bundle-1", "home-test")
 
 
