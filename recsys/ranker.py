@@ -15,6 +15,8 @@ from recsys.ids import Mask, Texts
 Floats = NDArray[np.float64]
 # A deeper tree would be padded to more leaves than it has.
 MAX_DEPTH = 6
+# LightGBM takes numbers so near to 0 for 0.
+ZERO = np.float32(1e-35)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +143,9 @@ def _asks(node: dict[str, Any]) -> tuple[bool, np.float32]:
     exact = min(node["threshold"], float(np.finfo(np.float32).max))
     near = np.float32(exact)
     below = np.nextafter(near, np.float32(-np.inf)) if float(near) > exact else near
+    if -ZERO <= near < 0:
+        # What is as near to 0 is taken for 0, and that lies above.
+        below = np.nextafter(-ZERO, np.float32(-np.inf))
     # A feature that was always known in training is taken for 0 where it is not.
     is_left = node["default_left"] if node["missing_type"] == "NaN" else exact >= 0
     return bool(is_left), below

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import BundleError
@@ -53,6 +53,7 @@ def test_scores_are_those_of_lightgbm(seed, depth):
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1_000))
+@example(seed=924)
 def test_values_next_to_a_threshold_go_where_lightgbm_sends_them(seed):
     model, _ = learned(seed, 3)
     trees = trees_of(model, 3)
