@@ -65,13 +65,21 @@ class Shop:
     def publish(
         self, bundle_id: str = "bundle-1", items: list[Item] | None = None, **origin
     ) -> None:
+        self.write(bundle_id, items, **origin)
+        self.point(bundle_id)
+
+    def point(self, bundle_id: str) -> None:
+        """Put a bundle that was written in use."""
+        publish(self.home.bundles, bundle_id, SigningKey.load_or_make(self.home.keys))
+
+    def write(self, bundle_id: str, items: list[Item] | None = None, **origin) -> None:
+        """Write a bundle that nobody uses yet."""
         key = SigningKey.load_or_make(self.home.keys)
         models = {"near": Fixed(items=self.near), "popular": FixedForAll(items=self.popular)}
         bundle = bundle_of(Catalog.of(items or ITEMS), models)
         write(
             replace(bundle, bundle_id=bundle_id, origin=origin), self.home.bundles, key, table=TABLE
         )
-        publish(self.home.bundles, bundle_id, key)
 
     def write_histories(self, version: str, *events: Event, record_seq: int = 0) -> None:
         """Histories on disk of one person, as a build leaves them."""

@@ -93,8 +93,9 @@ def test_lost_lists_and_refused_bundles_are_counted_once(shop, wait_for):
     with shop.client_of(service) as client:
         service.writer.lost_lists += 2
         wait_for(lambda: told(client)["dapei_lost_lists_total",] == 2)
-        shop.publish("bundle-2")
+        shop.write("bundle-2")
         next((shop.home.bundles / "bundle-2").glob("*.npy")).unlink()
+        shop.point("bundle-2")
         wait_for(lambda: told(client)["dapei_refused_bundles_total",] == 1)
         assert told(client)["dapei_lost_lists_total",] == 2
         assert told(client)["dapei_bundle_counter",] == 1
