@@ -1,6 +1,7 @@
 """Items newer than the bundle: models do not know them, their tags, creators and cards speak."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -12,7 +13,9 @@ from recsys.histories import History
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because
+from recsys.models.creators import trust
 from recsys.pipeline import (
+    VIDEOS_FIRST,
     Candidates,
     Context,
     Floats,
@@ -21,16 +24,17 @@ from recsys.pipeline import (
     Source,
     Stage,
     among,
-    place,
 )
+from recsys.seats import seating
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.
 MAX_RACING = 2_000
 # Stages are asked about so many of them, those that fit best.
 KEPT = 200
 HALF_LIFE_DAYS = 4.0
-# What a shared category, the creator and a card count, where a shared rare tag counts 1.
-CATEGORY, CREATOR, CARD = 0.5, 1.0, 1.0
+# What a shared category, full trust in the creator and a card count, where a shared rare tag
+# counts 1.
+CATEGORY, CREATOR, CARD = 0.5, 2.0, 1.0
 # Of its kind's seats new items get every fifth from the third on, best fit first; where nothing
 # speaks for any, every tenth.
 FIRST_SEAT, EVERY, EVERY_UNFIT = 2, 5, 10
@@ -128,12 +132,14 @@ class Fresh:
         is_own = among(self.linked, row.items)
         cards = self.link_owners[is_own], shares[own[is_own]]
         scores += CARD * np.bincount(cards[0], weights=cards[1], minlength=len(scores))
-        for counts, column in ((CATEGORY, self.catalog.category), (CREATOR, self.catalog.creator)):
-            weights = np.bincount(column[row.items], weights=shares)
-            weights[0] = 0
-            mine = column[self.items]
-            has_any = mine < len(weights)
-            scores[has_any] += counts * weights[mine[has_any]]
+        category, creator = self.catalog.category, self.catalog.creator
+        weights = np.bincount(category[row.items], weights=shares)
+        weights[0] = 0
+        mine = category[self.items]
+        has_any = mine < len(weights)
+        scores[has_any] += CATEGORY * weights[mine[has_any]]
+        # Who is trusted is trusted whatever else the person likes: no share of it all.
+        scores += CREATOR * trust(row, creator, len(self.catalog.creators))[creator[self.items]]
         return scores
 
     def _tag_parts(self, row: Row, shares: NDArray[Any]) -> Floats:
@@ -254,3 +260,15 @@ def with_source(pipeline: Pipeline) -> Pipeline:
 def row_of(pipeline: Pipeline) -> str:
     """What new items are asked about: the basket where any other source is, else the history."""
     return "basket" if any(one.of == "basket" for one in pipeline.sources) else "history"
+
+
+def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
+    """The first k of the kinds' lists, the kinds taking turns by their share."""
+    lists = [races[kind] for kind in VIDEOS_FIRST if kind in races]
+    both = Candidates(
+        np.concatenate([one.items for one in lists]),
+        np.concatenate([one.scores for one in lists]),
+        np.concatenate([one.parts for one in lists], axis=1),
+    )
+    n_videos = len(races[Kind.VIDEO]) if Kind.VIDEO in races else 0
+    return both.take(seating(n_videos, len(both) - n_videos, video_share, k))

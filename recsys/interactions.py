@@ -3,7 +3,7 @@
 An event weighs what its type is worth, times how much was watched (plays), halved every half-life.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,14 +12,17 @@ from scipy.sparse import csr_array
 
 from recsys import kernels_acts, kernels_lists
 from recsys.catalog import Idxs
-from recsys.events import EventType
+from recsys.events import PLATFORM_NUMBERS, EventType, Platform
 from recsys.histories import Histories, History
-from recsys.ids import Ints
+from recsys.ids import Ints, Mask
 from recsys.once import Once
 from recsys.watching import WatchCurve
 
 Weights = NDArray[np.float32]
 DAY_MS = 86_400_000
+IMPRESSION = int(EventType.IMPRESSION)
+# What an impression counts of an item that a friend sent; a view counts 1.
+SENT = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +55,10 @@ class Acts:
         """Those of some types."""
         wanted = np.zeros(len(EventType), dtype=np.bool_)
         wanted[list(types)] = True
-        kept = wanted[self.events.type]
+        return self.chosen(wanted[self.events.type])
+
+    def chosen(self, kept: Mask) -> "Acts":
+        """Some of them, one value an event."""
         return Acts(self.histories.keeping(kept), self.weights[kept], self.at_ms)
 
     def cells(self, n_items: int) -> tuple[Ints, Idxs, Weights]:
@@ -229,16 +235,23 @@ class Weighting(Once):
         After this long an event counts half; 0 means no decay. Undated events never decay.
     watch
         How strongly a play of so many seconds of so long a video speaks, 0 to 1.
+    by_platform
+        What an event counts by where it happened; a platform not named counts 1.
+    sent
+        What an impression counts if a friend sent the item: their taste's weak vote.
     """
 
     by_type: dict[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     half_life_days: float = 60.0
     watch: WatchCurve
+    by_platform: dict[Platform, float] = field(default_factory=dict)
+    sent: float = 0.0
 
     def only(self, types: frozenset[EventType]) -> "Weighting":
         """The same with every other type counting nothing."""
         kept = {kind: weight for kind, weight in self.by_type.items() if kind in types}
-        return Weighting(by_type=kept, half_life_days=self.half_life_days, watch=self.watch)
+        sent = self.sent if EventType.IMPRESSION in types else 0.0
+        return replace(self, by_type=kept, sent=sent)
 
     def of_events(self, events: History, video_s: Weights, as_of_ms: int) -> Weights:
         """The weight of each event; events after `as_of_ms` count nothing.
@@ -254,13 +267,28 @@ class Weighting(Once):
             *(worth, as_of_ms, self.half_life_days, video_s),
             *self.watch.learned(),
         )
-        return weights
+        if self.sent:
+            sent = np.flatnonzero((events.type == IMPRESSION) & (events.order != 0))
+            if len(sent):
+                vote = replace(
+                    self, by_type={EventType.IMPRESSION: self.sent}, sent=0, by_platform={}
+                )
+                weights[sent] = vote.of_events(events.take(sent), video_s, as_of_ms)
+        return self._by_platform(events, weights)
 
     def _worth(self) -> Weights:
         """Shape (n event types,). The weight of each type."""
         worth = np.zeros(len(EventType), dtype=np.float32)
         worth[list(self.by_type)] = list(self.by_type.values())
         return worth
+
+    def _by_platform(self, events: History, weights: Weights) -> Weights:
+        if not self.by_platform:
+            return weights
+        worth = np.ones(len(PLATFORM_NUMBERS), dtype=np.float32)
+        for platform, weight in self.by_platform.items():
+            worth[PLATFORM_NUMBERS[platform]] = weight
+        return np.asarray(weights * worth[events.platform])
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -284,8 +312,11 @@ class Taste:
 
     def rows(self, histories: Histories, as_of_ms: int) -> Rows:
         """Everybody's rows."""
-        standing = histories.keeping(~histories.undone(as_of_ms))
-        return Rows.of_acts(self._acts(standing, as_of_ms), len(self.video_s))
+        return Rows.of_acts(self.acts(histories, as_of_ms), len(self.video_s))
+
+    def acts(self, histories: Histories, as_of_ms: int) -> Acts:
+        """What rows are made of: events that stand, with their weights."""
+        return self._acts(histories.keeping(~histories.undone(as_of_ms)), as_of_ms)
 
     def _acts(self, standing: Histories, as_of_ms: int) -> Acts:
         weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)

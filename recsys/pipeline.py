@@ -1,7 +1,7 @@
 """The one straight way from a context to a list: sources → fuse → stages → place."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
 from recsys.controls import FREE, Controls, Halved
-from recsys.events import EventType
 from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Model, Ranking
 from recsys.seats import admitted, seating
+from recsys.tiers import NOBODY, Standing
 
 Floats = NDArray[np.float64]
 VIDEOS_FIRST = (Kind.VIDEO, Kind.PRODUCT)
@@ -49,10 +50,8 @@ class Source:
         Which of the bundle's models it asks.
     of
         Which row it asks with: the person's "history", or the "basket" of this request.
-    weight
-        How much its opinion counts in the fusion.
-    limit
-        How many items of each kind it may send.
+    weight, limit
+        How much its opinion counts in the fusion; how many items of each kind it may send.
     """
 
     name: str
@@ -81,6 +80,9 @@ class Pipeline:
     objective
         What a scorer that learns is to bring about: the gain of each act of `OBJECTIVES`, and
         `AGAIN`, 1 unless it is said.
+    commission_loss
+        How much relevance a higher commission may cost where it breaks ties, as a share of the
+        distance from the best product of a list to the last; 0 means that it counts nothing.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Pipeline:
     video_share: float = 0.5
     scorer: str = ""
     objective: Mapping[str, float] = field(default_factory=dict)
+    commission_loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +101,16 @@ class Context:
 
     Parameters
     ----------
-    row
-        The history as weighted items, as of `at_ms`.
-    basket
-        Items of this request: of the order after checkout, in the cart.
-    excluded, blocked
-        Items the caller does not want, ascending; what no list may hold, shape (n_items,), if any.
+    row, basket
+        The history as weighted items, as of `at_ms`; those of the order or cart of this request.
+    excluded
+        Items the caller does not want, ascending.
+    standing, session
+        What the person is to the shop; the live session of a list, empty for any that is running.
+    seed
+        What may differ between lists that are the same in all else is drawn by it.
+    blocked
+        Shape (n_items,). What no list may hold now; None where there is nothing like that.
     controls, halved
         What the person chose: the history is what this lets speak; what is to come half as often.
     """
@@ -118,6 +125,9 @@ class Context:
     at_ms: int
     controls: Controls = FREE
     halved: Halved | None = None
+    standing: Standing = NOBODY
+    session: str = ""
+    seed: int = 0
     blocked: Mask | None = None
 
 
@@ -157,29 +167,12 @@ class Candidates:
         return Candidates(*kernels_race.left_over(self.items, self.scores, self.parts, removed))
 
 
-def of_items(candidates: Candidates, items: Idxs) -> Candidates:
-    """The candidates of given items, in their order; what no source sent has no part in it."""
-    parts = np.zeros((len(candidates.parts), len(items)))
-    order = np.argsort(candidates.items)
-    known = candidates.items[order]
-    if len(known):
-        at = np.minimum(np.searchsorted(known, items), len(known) - 1)
-        was_sent = known[at] == items
-        parts[:, was_sent] = candidates.parts[:, order[at[was_sent]]]
-    return Candidates(items, parts.sum(axis=0), parts)
-
-
 def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
     if len(chosen) == 0:
         return np.zeros(len(items), dtype=np.bool_)
     found: Mask = kernels_race.among(items, chosen)
     return found
-
-
-def known_items(history: History) -> Idxs:
-    """The distinct items a person had to do with; what was only on a screen is none of them."""
-    return np.unique(history.item[history.type != EventType.IMPRESSION])
 
 
 Stage = Callable[[Candidates, Context, Catalog], Candidates]
@@ -222,12 +215,15 @@ class Placed:
         What the scorer made of everything that was in the race.
     rung
         The rung of the ladder that the last of it came from.
+    lean
+        What commissions did to it.
     """
 
     candidates: Candidates
     failed: tuple[str, ...] = field(default=())
     scored: Scored | None = None
     rung: str = "race"
+    lean: Lean = NO_LEAN
 
 
 RemainingMs = Callable[[], float]
@@ -268,7 +264,7 @@ class Course:
 
     def placed(self, scorer: Scorer | None = None) -> Placed:
         """The list; ranks count within a kind, and the kinds take their seats at the end."""
-        candidates, scored = self.raced(), None
+        candidates, scored, k = self.raced(), None, self.context.k
         self.lap("filters")
         if scorer is not None and len(candidates) and self._has(SCORER_MS, "scorer"):
             scored = _guarded(
@@ -279,8 +275,9 @@ class Course:
         if scored is not None:
             candidates = Candidates(candidates.items, scored.scores, candidates.parts)
         self.lap("scorer")
-        placed = self.seated(candidates, self.context.k)
-        return Placed(placed, tuple(dict.fromkeys(self.failed)), scored)
+        scores, lean = leaning(candidates, self.catalog, self.pipeline.commission_loss, k)
+        placed = self.seated(replace(candidates, scores=scores), k)
+        return Placed(placed, tuple(dict.fromkeys(self.failed)), scored, lean=lean)
 
     def raced(self) -> Candidates:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
@@ -289,7 +286,19 @@ class Course:
         for name in self.pipeline.stages:
             candidates = self.stages[name](candidates, self.context, self.catalog)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
-        return self._admitted(candidates, n)
+        return self._for_sale(self._admitted(candidates, n))
+
+    def _for_sale(self, candidates: Candidates) -> Candidates:
+        """Without what speaks for the products of videos that have none left to sell."""
+        void = self._void(candidates.items)
+        if void is None or not candidates.parts[void].any():
+            return candidates
+        parts = np.where(void, 0, candidates.parts)
+        scores = np.where(void.any(axis=0), parts.sum(axis=0), candidates.scores)
+        return Candidates(candidates.items, scores, parts)
+
+    def _void(self, items: Idxs) -> Mask | None:
+        return void_opinions(items, [one.model for one in self.pipeline.sources], self.catalog)
 
     def sourced(self) -> Candidates:
         """Everything that the sources send, fused."""
@@ -326,6 +335,9 @@ class Course:
             if f"source:{source.name}" not in self.failed:
                 row = _row(source, self.context)
                 opinions[place_] = self.models[source.model].score_of(row, items)
+        void = self._void(items)
+        if void is not None:
+            opinions[void] = np.nan
         return Racing(
             items=items,
             fused=candidates.scores,
@@ -385,15 +397,3 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
     source_of = np.array([n for n, one in enumerate(rankings) for _ in one], dtype=np.int32)
     items, worth = np.concatenate([np.empty(0, np.int32), *lists]), np.array(weights, np.float64)
     return Candidates(*kernels_race.fused(items, ends, source_of, worth, fusion_k))
-
-
-def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
-    """The first k of the kinds' lists, the kinds taking turns by their share."""
-    lists = [races[kind] for kind in VIDEOS_FIRST if kind in races]
-    both = Candidates(
-        np.concatenate([one.items for one in lists]),
-        np.concatenate([one.scores for one in lists]),
-        np.concatenate([one.parts for one in lists], axis=1),
-    )
-    n_videos = len(races[Kind.VIDEO]) if Kind.VIDEO in races else 0
-    return both.take(seating(n_videos, len(both) - n_videos, video_share, k))

@@ -8,7 +8,9 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from recsys import kernels_acts
+from recsys.campaigns import Offer
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.claims import Claims, words_of
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.ids import Mask
@@ -44,6 +46,18 @@ class Reason(StrEnum):
     GOES_WITH_THIS = "goes_with_this"
     SHOWS_THIS = "shows_this"
     THIS_TAG = "this_tag"
+    FLASH_SALE = "flash_sale"
+    TOPIC = "topic"
+    LIVE = "live"
+    FOR_NEW = "for_new"
+    FOR_RETURNING = "for_returning"
+    FOR_MEMBER = "for_member"
+    FOR_LAPSED = "for_lapsed"
+    DUE = "due"
+    SENT = "sent"
+    SENT_THIS = "sent_this"
+    SENT_TAG = "sent_tag"
+    TRIED = "tried"
     POPULAR = "popular"
     SELECTION = "selection"
     PROMISED = "promised"
@@ -78,6 +92,18 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.GOES_WITH_THIS: "goes with {what}",
         Reason.SHOWS_THIS: "shows {what}",
         Reason.THIS_TAG: "about {what} too",
+        Reason.FLASH_SALE: "in the flash sale {what}",
+        Reason.TOPIC: "part of {what}",
+        Reason.LIVE: "in the live session {what}",
+        Reason.FOR_NEW: "for new customers",
+        Reason.FOR_RETURNING: "for who ordered before",
+        Reason.FOR_MEMBER: "for members",
+        Reason.FOR_LAPSED: "to welcome you back",
+        Reason.DUE: "you usually buy it again about now",
+        Reason.SENT: "a friend sent you this",
+        Reason.SENT_THIS: "a friend sent you {what}",
+        Reason.SENT_TAG: "a friend sent you something about {what}",
+        Reason.TRIED: "tried on {what}",
         Reason.POPULAR: "popular now",
         Reason.SELECTION: "from the shop's selection",
         Reason.PROMISED: "recommended by the shop for a while",
@@ -105,6 +131,18 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.GOES_WITH_THIS: "与{what}搭配",
         Reason.SHOWS_THIS: "介绍{what}",
         Reason.THIS_TAG: "同属{what}",
+        Reason.FLASH_SALE: "正在秒杀:{what}",
+        Reason.TOPIC: "参与话题{what}",
+        Reason.LIVE: "{what}直播间在售",
+        Reason.FOR_NEW: "新客专享",
+        Reason.FOR_RETURNING: "老客专享",
+        Reason.FOR_MEMBER: "会员专享",
+        Reason.FOR_LAPSED: "欢迎回来",
+        Reason.DUE: "差不多该再买了",
+        Reason.SENT: "好友分享给你",
+        Reason.SENT_THIS: "好友分享过{what}",
+        Reason.SENT_TAG: "好友分享过{what}相关内容",
+        Reason.TRIED: "试穿过{what}",
         Reason.POPULAR: "正在热门",
         Reason.SELECTION: "本店精选",
         Reason.PROMISED: "本店近期推荐",
@@ -129,6 +167,12 @@ _OF_TAG = {
     About.ITEM: Reason.THIS_TAG,
 }
 
+_OF_OFFER = (
+    (Offer.LIVE, Reason.LIVE),
+    (Offer.FLASH, Reason.FLASH_SALE),
+    (Offer.TOPIC, Reason.TOPIC),
+)
+
 # What brings items for another reason than that many like them.
 _OF_SOURCE = {
     "pin": Reason.SELECTION,
@@ -136,7 +180,9 @@ _OF_SOURCE = {
     "exploration": Reason.UNTRIED,
 }
 
-# What a person did with an item, the act that says most first; anything else is a look at it.
+# Acts that take something back, and tell only that the item was looked at.
+AGAINST = (EventType.DISLIKE, EventType.UNCART, EventType.REFUND)
+# What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.BOUGHT, frozenset({EventType.ORDER})),
     (Reason.CARTED, frozenset({EventType.CART})),
@@ -152,7 +198,11 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
             }
         ),
     ),
+    (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
+    # An impression speaks only of what a friend sent.
+    (Reason.VIEWED, frozenset({EventType.VIEW, EventType.CHOOSE, *AGAINST})),
+    (Reason.SENT_THIS, frozenset({EventType.IMPRESSION})),
 )
 _DID = (*(reason for reason, _ in _ACTS), VIEWED)
 
@@ -232,7 +282,7 @@ class Explainer:
     def _sentences(self, source: Source, items: Idxs) -> list[str | None]:
         model = self.models[source.model]
         if not model.is_personal:
-            return [self._sentence(_OF_SOURCE.get(source.model, POPULAR), "")] * len(items)
+            return self._of_everybody(source, items)
         is_basket = source.of == "basket"
         row = self.context.basket if is_basket else self.context.row
         found: list[str | None] = [None] * len(items)
@@ -264,6 +314,34 @@ class Explainer:
             for item, own_idx, act, title in zip(items, own_items, acts, titles, strict=True)
         ]
 
+    def _of_everybody(self, source: Source, items: Idxs) -> list[str | None]:
+        """What to say of items that no act of the person spoke for."""
+        model = self.models[source.model]
+        if isinstance(model, Claims):
+            return [self._claim(item_idx, model) for item_idx in items.tolist()]
+        return [self._sentence(_OF_SOURCE.get(source.model, POPULAR), "")] * len(items)
+
+    def _claim(self, item_idx: int, claims: Claims) -> str | None:
+        """What an item's claim to a seat is: its campaign, else whom it is meant for."""
+        campaigns = self.catalog.campaigns
+        entries = campaigns.take(campaigns.item == item_idx).running(self.context.at_ms)
+        for offer, reason in _OF_OFFER:
+            named = entries.name[entries.offer == offer].tolist()
+            if named:
+                return self._sentence(reason, campaigns.names[named[0]])
+        words = self.context.standing.words
+        meant = words_of(int(self.catalog.audience[item_idx]))
+        for word in words:
+            treated = claims.treated.get((self.context.scene, word), ())
+            if word in meant or item_idx in treated:
+                return self._sentence(Reason(f"for_{word}"), "")
+        standing = self.standing
+        acts = set(standing.type[standing.item == item_idx].tolist())
+        if EventType.ORDER in acts:
+            return self._sentence(Reason.DUE, "")
+        is_sent = bool(((standing.item == item_idx) & (standing.order != 0)).any())
+        return self._sentence(Reason.SENT if is_sent else SELECTION, "")
+
     def _reason(self, item_idx: int, own_idx: int, act: int, is_basket: bool) -> Reason:
         if is_basket:
             about = scene_named(self.context.scene).about
@@ -293,6 +371,8 @@ class Explainer:
         are_videos = weights[videos].sum() > weights[~videos].sum()
         spoke = among(self.standing.item, items[videos if are_videos else ~videos])
         acts = self._acts(spoke)
+        if acts == {int(EventType.IMPRESSION)}:
+            return self._sentence(Reason.SENT_TAG, name)
         if are_videos:
             reason = Reason.WATCHED_TAG if EventType.PLAY in acts else Reason.LIKED_TAG
         else:

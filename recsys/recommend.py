@@ -1,13 +1,14 @@
 """Request and history → served list: what the service, the evaluation and a simulator call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
@@ -16,14 +17,17 @@ from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
+from recsys.ids import hash64
 from recsys.interactions import Row
 from recsys.ladder import followed
+from recsys.mix import Share
 from recsys.pipeline import (
     Candidates,
     Context,
     Course,
     Lap,
     Pipeline,
+    Placed,
     RemainingMs,
     Scored,
     unhurried,
@@ -31,13 +35,14 @@ from recsys.pipeline import (
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
-from recsys.stages import STAGES
-from recsys.steering import SPEAKING, Steered, steered, under_rules
+from recsys.spacing import uncrowded
+from recsys.stages import ALWAYS, STAGES
+from recsys.steering import SPEAKING, steered, under_rules
+from recsys.tiers import standing_of
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
 MAX_BASKET = 100
-ALWAYS = ("blocked", "chosen", "excluded")
 # Words of kinds by their numbers.
 WORDS = [kind.word for kind in Kind]
 # What a person did most; more would cost every source time and add little.
@@ -61,6 +66,8 @@ class Request:
     basket
         Ids of what the list stands beside: of the order just made, in the cart, or the item looked
         at. If empty, what the person's history says; scenes beside nothing have none.
+    session
+        Name of the live session that a live list is for; empty means any that is running.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
     lap
@@ -81,6 +88,7 @@ class Request:
     exclude: tuple[str, ...] = ()
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
+    session: str = ""
     remaining_ms: RemainingMs = unhurried
     lap: Lap = untimed
     controls: Controls = FREE
@@ -148,21 +156,14 @@ def recommend(
         request = replace(request, user_id=None)
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     request.lap("context")
-    context = under_rules(bundle, context)
-    history = context.history
-    placed, course, chances, relaxed = _rarer(bundle, context, request, list_id)
-    models: Mapping[str, Tells] = {**bundle.models, **SPEAKING}
-    if bundle.fresh is not None:
-        models = {**models, SOURCE: bundle.fresh}
+    # Chance must not tell nobody's lists of one minute apart: those of who is off are among them.
+    nobodys = f"{context.scene} {context.at_ms // 60_000}"
+    draw = nobodys if request.user_id is None else list_id
+    context = under_rules(bundle, replace(context, seed=hash64(draw)))
+    made = _rarer(bundle, context, request, draw)
+    placed, course, models = made.placed, made.course, made.models
     request.lap("seats")
-    explainer = Explainer(
-        pipeline=course.pipeline,
-        context=context,
-        standing=history.standing(context.at_ms),
-        catalog=bundle.catalog,
-        models=models,
-        language=language,
-    )
+    explainer = _explainer(bundle, context, course.pipeline, models, language)
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -172,19 +173,46 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer, chances),
-        relaxed=relaxed,
+        items=_items(placed.candidates, bundle.catalog, explainer, made.chances),
+        relaxed=made.relaxed,
+        mix=None if made.share is None else made.share._asdict(),
+        commission=asdict(placed.lean) if placed.lean.moved else None,
     )
     request.lap("reasons")
     told = placed.candidates.items, placed.scored, placed.rung
     return Answer(served, *told, request.controls, signals)
 
 
-def _rarer(bundle: Bundle, context: Context, request: Request, list_id: str) -> Steered:
+class _Made(NamedTuple):
+    """A list before texts: its course with all sources, who speaks for them, what chance did."""
+
+    placed: Placed
+    course: Course
+    models: Mapping[str, Tells]
+    chances: Mapping[int, float]
+    relaxed: tuple[str, ...]
+    share: Share | None
+
+
+def _explainer(
+    bundle: Bundle,
+    context: Context,
+    pipeline: Pipeline,
+    models: Mapping[str, Tells],
+    language: str,
+) -> Explainer:
+    return Explainer(
+        pipeline=pipeline,
+        context=context,
+        standing=context.history.standing(context.at_ms),
+        catalog=bundle.catalog,
+        models=models,
+        language=language,
+    )
+
+
+def _rarer(bundle: Bundle, context: Context, request: Request, draw: str) -> _Made:
     """The list before texts, made once more if it shows too much of what was refused lately."""
-    # Chance must not tell nobody's lists of one minute apart: those of who is off are among them.
-    nobodys = f"{context.scene} {context.at_ms // 60_000}"
-    draw = nobodys if request.user_id is None else list_id
     first = _placed(bundle, context, request, draw)
     items = first.placed.candidates.items
     halved = context.controls.halved(items, bundle.catalog, context.at_ms)
@@ -195,23 +223,47 @@ def _rarer(bundle: Bundle, context: Context, request: Request, list_id: str) -> 
     return again._replace(placed=placed, chances={**first.chances, **again.chances})
 
 
-def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> Steered:
+def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _Made:
     """The whole list before it gets texts, and the run that it came of."""
-    course = course_of(bundle, context, request)
-    placed = course.placed(bundle.scorer(context))
+    course, share = _shared(course_of(bundle, context, request), bundle)
+    placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
+    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
+    return _Made(uncrowded(placed, course, bundle), course, models, chances, relaxed, share)
+
+
+def _shared(course: Course, bundle: Bundle) -> tuple[Course, Share | None]:
+    """The course with the share of products that is best for the person, and what became of it."""
+    mix = bundle.mix_for(course.context)
+    if mix is None:
+        return course, None
+    share = mix.share(course.context.row, bundle.catalog, course.context.seed)
+    pipeline = replace(course.pipeline, video_share=1 - share.commerce)
+    return replace(course, pipeline=pipeline), share
+
+
+def _joined(
+    placed: Placed, course: Course, bundle: Bundle
+) -> tuple[Placed, Course, Mapping[str, Tells]]:
+    """The list with what no model knows seated in it, and who can say why it is there."""
+    context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
     if bundle.fresh is not None:
         row = _row(context.history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
-    return steered(placed, course, bundle, k=request.k, draw=draw)
+        models[SOURCE] = bundle.fresh
+    if bundle.claims is not None:
+        claimed = bundle.claims.claimed(context, bundle.catalog, bundle.models)
+        if len(claimed):
+            placed = bundle.claims.joined(placed, course, claimed)
+            course = replace(course, pipeline=claims.with_source(course.pipeline))
+            models[claims.SOURCE] = bundle.claims
+    return placed, course, models
 
 
 def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
     """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    # What a page shows already must not come again and what is blocked not at all, whatever a
-    # configuration leaves out.
     stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
     if stages != pipeline.stages:
         pipeline = replace(pipeline, stages=stages)
@@ -231,7 +283,7 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
     scene, at_ms, controls = scene_named(request.scene), millis(at), request.controls
     barred = controls.barred(history, bundle.catalog)
     history = controls.speaking(history, bundle.catalog)
-    basket = _basket(request, history, bundle)
+    basket = _basket(request, history, bundle, at_ms)
     known, fresh = history, bundle.fresh
     if fresh is not None:
         known = fresh.known(history)
@@ -245,6 +297,8 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         excluded=_excluded(request, bundle, basket, history, barred),
         at_ms=at_ms,
         controls=controls,
+        session=request.session,
+        standing=standing_of(history, bundle.catalog, bundle.tiers, at_ms),
     )
 
 
@@ -270,11 +324,11 @@ def _distinct(found: list[NDArray[Any]]) -> Idxs:
     return np.unique(np.concatenate(found)).astype(np.int32)
 
 
-def _basket(request: Request, history: History, bundle: Bundle) -> Idxs:
+def _basket(request: Request, history: History, bundle: Bundle, at_ms: int) -> Idxs:
     about = scene_named(request.scene).about
     if request.basket and about is not About.NOTHING:
         return bundle.catalog.ids.find_all(request.basket).astype(np.int32)
-    return latest(about, history)
+    return latest(about, history, at_ms)
 
 
 def _is_personal(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import flat
+from recsys.campaigns import Campaigns, Offer
 from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.errors import BundleError
 from recsys.facts import COLUMNS, Facts
@@ -115,9 +116,21 @@ def check_catalog(catalog: Catalog) -> None:
     check_range(catalog.category, len(catalog.categories), "catalog.category")
     check_range(catalog.creator, len(catalog.creators), "catalog.creator")
     check_range(catalog.shop, len(catalog.shops), "catalog.shop")
+    _check_campaigns(catalog.campaigns, n)
+    _check_rows(catalog.attributes.links, n, len(catalog.attributes.keys), "catalog.attributes")
     _check_rows(catalog.tags, n, len(catalog.tag_names), "catalog.tags")
     _check_rows(catalog.cards, n, n, "catalog.cards")
     _check_rows(catalog.shown_by, n, n, "catalog.shown_by")
+
+
+def _check_campaigns(campaigns: Campaigns, n_items: int) -> None:
+    lengths = {f.name: len(getattr(campaigns, f.name)) for f in fields(Campaigns)}
+    lengths.pop("names")
+    if len(set(lengths.values())) > 1:
+        raise BundleError(f"catalog.campaigns has columns of different length, got {lengths}")
+    check_range(campaigns.item, n_items, "catalog.campaigns.item")
+    check_range(campaigns.offer, len(Offer), "catalog.campaigns.offer")
+    check_range(campaigns.name, len(campaigns.names), "catalog.campaigns.name")
 
 
 def check_model(model: Model, name: str, catalog: Catalog) -> None:
@@ -172,8 +185,10 @@ def _check_evidence(evidence: Evidence, catalog: Catalog, name: str) -> None:
 
 def _check_lists(lists: ScoredLists, catalog: Catalog, name: str) -> None:
     n_keys = len(lists.offsets) - 1
-    # Lists are kept for each item, for each tag, or one for everybody.
-    if n_keys not in (len(catalog), len(catalog.tag_names), 1):
+    # Lists are kept for each item, tag, creator or value of attributes, or one for everybody.
+    n_values = len(catalog.attributes.keys)
+    allowed = (len(catalog), len(catalog.tag_names), len(catalog.creators), n_values, 1)
+    if n_keys not in allowed:
         raise BundleError(f"{name} has {n_keys} lists; allowed: one an item, one a tag, or one")
     check_range(lists.items, len(catalog), f"{name}.items")
 

@@ -97,7 +97,7 @@ def orders_for(bundle: Bundle, context: Context) -> Orders | None:
     """What rules ask of a list; None where there are none."""
     if bundle.rules is None:
         return None
-    return bundle.rules.orders(context.scene, "", context.at_ms)
+    return bundle.rules.orders(context.scene, context.standing.tier.value, context.at_ms)
 
 
 def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) -> Steered:

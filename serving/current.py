@@ -13,8 +13,8 @@ from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
 from serving.shelf import Shelf
 
-# Twenty pages of twenty.
-SHOWN_KEPT = 400
+# Twenty pages of twenty for rules; ten tell what share of products a person sees.
+SHOWN_KEPT, SHOWN_TOLD = 400, 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +53,10 @@ class Current:
 
     @property
     def shown_limit(self) -> int:
-        """How many of a person's newest impressions rules want to know."""
+        """How many of a person's newest impressions lists are made from."""
         rules = self.bundle.rules
-        return SHOWN_KEPT if rules is not None and rules.has_caps else 0
+        has_caps = rules is not None and rules.has_caps
+        return SHOWN_KEPT if has_caps else SHOWN_TOLD if self.bundle.mixes else 0
 
     def with_items(self, overlay: Overlay) -> "Current":
         """The same with items as they are now, and with those that came since."""

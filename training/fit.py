@@ -10,7 +10,7 @@ from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType, moment
 from recsys.facts import Facts
-from recsys.interactions import Rows, Taste, Weighting
+from recsys.interactions import SENT, Rows, Taste, Weighting
 from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
 from recsys.trust import PairCap, trusted
@@ -57,10 +57,7 @@ def fit(
         How a model learns; who fits often may remember what was learned before.
     """
     as_of_ms = shop.until_ms if as_of_ms is None else as_of_ms
-    if config.pair_cap:
-        cap = PairCap(factor=config.pair_cap)
-        kept = trusted(shop.histories, cap, shop.risk).kept
-        shop = replace(shop, histories=shop.histories.keeping(kept))
+    shop = _believed(shop, config)
 
     def fitted(past: Shop, moment_ms: int) -> Bundle:
         return _models(past, config, moment_ms, progress, learn)
@@ -79,11 +76,25 @@ def fit(
             for scene, one in config.pipelines.items()
         },
         origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
+        mixes={
+            scene: mix.fitted(shop.histories, bundle.taste, shop.catalog, as_of_ms)
+            for scene, mix in config.mixes.items()
+        },
+        tiers=config.tiers,
+        treatments=config.treatments,
         rankers=scorers.rankers,
         blends=scorers.blends,
         reach=scorers.reach,
         facts=facts,
-    )
+    ).ready()
+
+
+def _believed(shop: Shop, config: TrainConfig) -> Shop:
+    """The shop without what is not believed, where the configuration says so."""
+    if not config.pair_cap:
+        return shop
+    kept = trusted(shop.histories, PairCap(factor=config.pair_cap), shop.risk).kept
+    return replace(shop, histories=shop.histories.keeping(kept))
 
 
 def _models(
@@ -124,6 +135,8 @@ def learned_taste(shop: Shop, config: TrainConfig, as_of_ms: int) -> Taste:
         by_type=dict(config.weights),
         half_life_days=config.half_life_days,
         watch=WatchCurve.fit(plays.value, duration_s),
+        by_platform=dict(config.platforms),
+        sent=SENT,
     )
     return Taste(weighting=weighting, video_s=video_s)
 

@@ -126,6 +126,16 @@ def test_a_pin_is_only_where_and_when_it_says(said):
     assert ids(shown(bundle(rule("pin", items=["item-1119"], seat=1, **said)), *LIKED)) == PLAIN
 
 
+def test_a_pin_for_members_is_seen_by_members():
+    pin = rule("pin", items=["item-1119"], seat=1, tiers=["member"])
+    orders = [
+        event("item-1050", EventType.ORDER, event_id=f"order-{n}", order_id=f"order-{n}")
+        for n in range(3)
+    ]
+    assert "item-1119" not in ids(shown(bundle(pin), *orders[:2]))
+    assert ids(shown(bundle(pin), *orders))[0] == "item-1119"
+
+
 def test_what_is_blocked_sold_out_or_refused_is_not_pinned_either():
     pin = rule("pin", items=["item-1002"], seat=1)
     assert "item-1002" not in ids(shown(bundle(pin, rule("block", items=["item-1002"])), *LIKED))
