@@ -228,7 +228,9 @@ def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _M
     course, share = _shared(course_of(bundle, context, request), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
-    return _Made(uncrowded(placed, course, bundle), course, models, chances, relaxed, share)
+    if bundle.rules is None:
+        placed = uncrowded(placed, course, bundle)
+    return _Made(placed, course, models, chances, relaxed, share)
 
 
 def _shared(course: Course, bundle: Bundle) -> tuple[Course, Share | None]:

@@ -26,6 +26,7 @@ from recsys.pipeline import (
     among,
 )
 from recsys.ruled import Capping, Exposing, Orders
+from recsys.seats import Limit
 
 PIN, EXPOSURE, EXPLORATION = "pin", "exposure", "exploration"
 ADDING = (PIN, EXPOSURE, EXPLORATION)
@@ -113,6 +114,11 @@ def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) 
     orders = orders_for(bundle, course.context)
     if orders is None:
         return Steered(filled(race, course, bundle), course, {}, ())
+    mix = bundle.mix_for(course.context)
+    if mix is not None and mix.in_row:
+        # Moved apart afterwards, items would leave the seats that rules gave them.
+        row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
+        orders = replace(orders, limits=(*orders.limits, row))
     steering = Steering(orders=orders, course=course, bundle=bundle, k=k, draw=draw)
     return steering.steered(race)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.interactions import Row
+from recsys.mix import Mix
 from recsys.models.base import Ranking
 from recsys.overlay import Overlay
 from recsys.pacing import Counts
@@ -278,6 +279,16 @@ def test_the_same_list_comes_out_the_same():
     made = bundle(*DEFAULTS, near=tuple(range(20)), popular=tuple(range(60, 80)))
     assert shown(made, *LIKED) == shown(made, *LIKED)
     assert ids(shown(made, *LIKED, list_id="list-2")) != ids(shown(made, *LIKED))
+
+
+def test_a_row_of_what_is_for_sale_is_broken_without_moving_a_pin():
+    pin = rule("pin", items=["item-1059"], seat=2)
+    few = {"near": tuple(range(60)), "popular": tuple(range(119, 59, -1))}
+    mixed = replace(bundle(pin, **few), mixes={"home": Mix(in_row=1)})
+    served = shown(mixed, *LIKED)
+    assert ids(served)[1] == "item-1059"
+    kinds = [one.kind for one in served.items]
+    assert not any(a == b == "product" for a, b in zip(kinds, kinds[1:], strict=False))
 
 
 # The figures of C10 for a page of 20, for anybody.
