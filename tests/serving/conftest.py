@@ -66,10 +66,6 @@ class Shop:
         self, bundle_id: str = "bundle-1", items: list[Item] | None = None, **origin
     ) -> None:
         self.write(bundle_id, items, **origin)
-        self.point(bundle_id)
-
-    def point(self, bundle_id: str) -> None:
-        """Put a bundle that was written in use."""
         publish(self.home.bundles, bundle_id, SigningKey.load_or_make(self.home.keys))
 
     def write(self, bundle_id: str, items: list[Item] | None = None, **origin) -> None:

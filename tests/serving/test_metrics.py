@@ -1,14 +1,18 @@
 """/metrics: what it counts, and that any worker tells for all."""
 
 import os
+import shutil
 import signal
 from dataclasses import replace
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recsys.events import ServedItem, ServedList
+from recsys.pointer import publish
+from recsys.signing import SigningKey
 from serving.metrics import step_of
 from tests.planted import NOW, Broken
 from tests.serving.running import running, until
@@ -87,15 +91,22 @@ def test_events_are_counted_by_what_became_of_them_and_how_late_they_came(shop, 
     assert found["dapei_waiting_events",] == 0
 
 
-def test_lost_lists_and_refused_bundles_are_counted_once(shop, wait_for):
+def point_to_damaged(shop, bundle_id: str, aside: Path) -> None:
+    """A pointer to a bundle that was whole when it was made, and is not when it is read."""
+    shutil.copytree(shop.home.bundles, aside)
+    publish(aside, bundle_id, SigningKey.load_or_make(shop.home.keys))
+    next((shop.home.bundles / bundle_id).glob("*.npy")).unlink()
+    (aside / "current.json").replace(shop.home.bundles / "current.json")
+
+
+def test_lost_lists_and_refused_bundles_are_counted_once(shop, wait_for, tmp_path):
     shop.publish()
     service = shop.service()
     with shop.client_of(service) as client:
         service.writer.lost_lists += 2
         wait_for(lambda: told(client)["dapei_lost_lists_total",] == 2)
         shop.write("bundle-2")
-        next((shop.home.bundles / "bundle-2").glob("*.npy")).unlink()
-        shop.point("bundle-2")
+        point_to_damaged(shop, "bundle-2", tmp_path / "aside")
         wait_for(lambda: told(client)["dapei_refused_bundles_total",] == 1)
         assert told(client)["dapei_lost_lists_total",] == 2
         assert told(client)["dapei_bundle_counter",] == 1
