@@ -57,10 +57,7 @@ def fit(
         How a model learns; who fits often may remember what was learned before.
     """
     as_of_ms = shop.until_ms if as_of_ms is None else as_of_ms
-    if config.pair_cap:
-        cap = PairCap(factor=config.pair_cap)
-        kept = trusted(shop.histories, cap, shop.risk).kept
-        shop = replace(shop, histories=shop.histories.keeping(kept))
+    shop = _believed(shop, config)
 
     def fitted(past: Shop, moment_ms: int) -> Bundle:
         return _models(past, config, moment_ms, progress, learn)
@@ -93,6 +90,14 @@ def _about_people(bundle: Bundle, shop: Shop, config: TrainConfig, as_of_ms: int
         for scene, mix in config.mixes.items()
     }
     return replace(bundle, mixes=mixes, tiers=config.tiers, treatments=config.treatments)
+
+
+def _believed(shop: Shop, config: TrainConfig) -> Shop:
+    """The shop without what is not believed, where the configuration says so."""
+    if not config.pair_cap:
+        return shop
+    kept = trusted(shop.histories, PairCap(factor=config.pair_cap), shop.risk).kept
+    return replace(shop, histories=shop.histories.keeping(kept))
 
 
 def _models(

@@ -1,10 +1,15 @@
 """What `[privacy]` may say, and the key that names persons."""
 
+import re
+import tomllib
+from dataclasses import fields
+
 import pytest
 
 from data.home import Home
 from data.privacy import KEY_NAME, Privacy
 from recsys.errors import ConfigError
+from tests.test_guides import page
 
 
 def said(tmp_path, text):
@@ -56,3 +61,10 @@ def test_a_damaged_key_is_told(tmp_path):
     (tmp_path / "keys" / KEY_NAME).write_bytes(b"short")
     with pytest.raises(ConfigError, match="damaged, got 5 bytes"):
         Privacy.of(Home(tmp_path))
+
+
+def test_what_the_guide_shows_is_taken(tmp_path):
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page("a_persons_life"), re.M | re.S)
+    (tmp_path / "dapei.toml").write_text(block, encoding="utf-8")
+    found = Privacy.of(Home(tmp_path))
+    assert {one.name for one in fields(found)} == {*tomllib.loads(block)["privacy"], "key"}
