@@ -285,7 +285,6 @@ class Catalog:
     @classmethod
     def of(cls, items: Sequence[Item]) -> Self:
         """The items in the order given; cards to unknown or non-product items are left out."""
-        ids = IdMap.of([item.item_id for item in items])
         places = {item.item_id: idx for idx, item in enumerate(items)}
         tag_names = IdMap.of(_distinct(tag for item in items for tag in item.tags))
         tag_places = {name: idx for idx, name in enumerate(tag_names.texts.all())}
@@ -295,7 +294,7 @@ class Catalog:
         kind = np.array([item.kind for item in items], dtype=np.int8)
         cards = Links.of(_places_of_cards(item, places, kind) for item in items)
         return cls(
-            ids=ids,
+            ids=IdMap.of([item.item_id for item in items]),
             kind=kind,
             on_sale=_mask(item.on_sale for item in items),
             durable=_mask(item.durable is not False for item in items),

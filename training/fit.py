@@ -69,24 +69,27 @@ def fit(
     if scorers.rankers:
         facts = Facts.learned(shop.histories, bundle.taste, shop.catalog, as_of_ms)
     return replace(
-        bundle,
+        _about_people(bundle, shop, config, as_of_ms),
         bundle_id=bundle_id,
         pipelines={
             scene: replace(one, scorer=scorers.chosen.get(scene, ""))
             for scene, one in config.pipelines.items()
         },
         origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
-        mixes={
-            scene: mix.fitted(shop.histories, bundle.taste, shop.catalog, as_of_ms)
-            for scene, mix in config.mixes.items()
-        },
-        tiers=config.tiers,
-        treatments=config.treatments,
         rankers=scorers.rankers,
         blends=scorers.blends,
         reach=scorers.reach,
         facts=facts,
     ).ready()
+
+
+def _about_people(bundle: Bundle, shop: Shop, config: TrainConfig, as_of_ms: int) -> Bundle:
+    """The bundle with what an operator set about people, and what was learned within it."""
+    mixes = {
+        scene: mix.fitted(shop.histories, bundle.taste, shop.catalog, as_of_ms)
+        for scene, mix in config.mixes.items()
+    }
+    return replace(bundle, mixes=mixes, tiers=config.tiers, treatments=config.treatments)
 
 
 def _believed(shop: Shop, config: TrainConfig) -> Shop:

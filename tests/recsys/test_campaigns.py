@@ -154,7 +154,7 @@ def test_many_sales_take_turns_from_list_to_list():
     _, bundle = shop(*[(sale(),)] * 40)
     seconds = set()
     for number in range(20):
-        request = Request(scene="home", kinds=(Kind.PRODUCT,), k=5)
+        request = Request(scene="home", user_id="user-5001", kinds=(Kind.PRODUCT,), k=5)
         answer = recommend(request, History.empty(), bundle, at=NOW, list_id=f"list-{number}")
         seconds.add(answer.served.items[1].item_id)
     assert len(seconds) > 10

@@ -13,6 +13,7 @@ from recsys.recommend import Request
 from serving.bench_faults_shop import until
 from serving.persons import Persons
 from serving.remembered import Remembered
+from serving.schemas import ListBody
 from tests.planted import NOW, event, item
 from tests.serving.conftest import ITEMS
 
@@ -289,3 +290,9 @@ def test_a_damaged_bundle_is_refused_while_the_old_one_serves(shop, client, wait
     path.write_bytes(path.read_bytes()[:-1])
     wait_for(lambda: client.get("/readyz").json()["refused_bundles"] == 1)
     assert ask(client)["bundle"] == "bundle-1"
+
+
+def test_live_list_may_name_its_session():
+    said = {"scene": "live", "context": {"session": "room-7"}}
+    assert ListBody.model_validate(said).request().session == "room-7"
+    assert ListBody.model_validate({"scene": "live"}).request().session == ""
