@@ -30,8 +30,9 @@ check: $(READY)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 
+# Three at a time on two cores: tests of faults mostly wait.
 test: check
-	$(BIN)/pytest -n 2 -m "not nightly"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not nightly"
 
 test-all: check
 	$(BIN)/pytest -n 2

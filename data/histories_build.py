@@ -18,9 +18,10 @@ from data.keys import Met, text_keys
 from data.lake import Lake, Manifest
 from data.runs import person_ranges
 from recsys.arrays import flat, save
-from recsys.events import EventType
+from recsys.errors import StoreUnavailable
+from recsys.events import PLATFORM_NUMBERS, EventType, Platform, choice_key, text_key
 from recsys.files import fsync_tree, locked, make_folder, write_atomic
-from recsys.histories import UNDATED, History, order_key
+from recsys.histories import SHARED_BY, SHARED_TYPES, UNDATED, History, order_key
 from recsys.ids import IdMap, Ints
 
 ROWS_TOGETHER = 2_000_000
@@ -28,7 +29,7 @@ ROWS_TOGETHER = 2_000_000
 VERSIONS_KEPT = 2
 _COUNTED = [EventType.CART, EventType.UNCART, EventType.ORDER, EventType.REFUND]
 _READ = ["person", "key", "user_id", "item_id", "type", "at_ms", "play_s", "dwell_s", "quantity"]
-_READ += ["duration_s", "order_id"]
+_READ += ["duration_s", "order_id", "choice", "platform", "props"]
 
 Progress = Callable[[int, int], None]
 
@@ -77,7 +78,11 @@ def build_histories(
 
 def are_fresh(home: Home) -> bool:
     """Whether the histories hold exactly what the lake holds."""
-    past = Past.open(home.histories)
+    try:
+        past = Past.open(home.histories)
+    except StoreUnavailable:
+        # Damaged, or of before a column was added: built anew they are whole again.
+        return False
     return past is not None and past.lake_version == Lake(home.lake).manifest().events_version
 
 
@@ -167,14 +172,45 @@ def _value() -> pl.Expr:
     return value.fill_null(float("nan")).alias("value")
 
 
-def _orders(order_ids: pl.Series) -> Ints:
-    """The column of `recsys.histories.order_key`."""
-    named = order_ids.drop_nulls().unique().to_list()
+def _keys(texts: pl.Series, key_of: Callable[[str], int]) -> Ints:
+    """A key for each text; 0 where there is none."""
+    named = texts.drop_nulls().unique().to_list()
     if not named:
-        return np.zeros(len(order_ids), dtype=np.int64)
-    keys = pl.Series([order_key(one) for one in named], dtype=pl.Int64)
-    mapped = order_ids.replace_strict(pl.Series(named), keys, default=0, return_dtype=pl.Int64)
+        return np.zeros(len(texts), dtype=np.int64)
+    keys = pl.Series([key_of(one) for one in named], dtype=pl.Int64)
+    mapped = texts.replace_strict(pl.Series(named), keys, default=0, return_dtype=pl.Int64)
     return mapped.to_numpy()
+
+
+def _named(events: pl.DataFrame) -> Ints:
+    """The column of `recsys.histories.named_key`."""
+    kind = events["type"].to_numpy()
+    found = _keys(events["order_id"], order_key)
+    is_choice, may_be_shared = kind == EventType.CHOOSE, np.isin(kind, SHARED_TYPES)
+    found = np.where(is_choice | may_be_shared, 0, found)
+    if is_choice.any():
+        found[is_choice] = _keys(events["choice"].filter(is_choice), choice_key)
+    friends = events["props"].filter(may_be_shared)
+    # Hardly any event has props, and to read JSON is slow.
+    if friends.null_count() < len(friends):
+        found[may_be_shared] = _keys(_friends(friends), text_key)
+    return found
+
+
+def _friends(props: pl.Series) -> pl.Series:
+    said = [None if one is None else json.loads(one).get(SHARED_BY) for one in props.to_list()]
+    return pl.Series(
+        [one if isinstance(one, str) and one else None for one in said], dtype=pl.String
+    )
+
+
+def _platforms(words: pl.Series) -> NDArray[np.int8]:
+    """The column of platforms' numbers; what nobody named is "other"."""
+    numbers = {one.value: number for one, number in PLATFORM_NUMBERS.items()}
+    found = words.replace_strict(
+        numbers, default=numbers[Platform.OTHER.value], return_dtype=pl.Int8
+    )
+    return found.to_numpy()
 
 
 @dataclass(slots=True)
@@ -210,7 +246,8 @@ class _Writing:
             at_ms=events["at_ms"].to_numpy(),
             value=events.select(_value()).to_series().to_numpy(),
             duration_s=events["duration_s"].fill_null(float("nan")).to_numpy(),
-            order=_orders(events["order_id"]),
+            order=_named(events),
+            platform=_platforms(events["platform"]),
         )
         for f in fields(History):
             self.columns[f"people.histories.events.{f.name}"].append(getattr(history, f.name))

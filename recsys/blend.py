@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Idxs, Kind
-from recsys.ids import Mask
+from recsys.ids import Ints, Mask
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Model, Ranking, Scores
 
@@ -68,6 +68,48 @@ class Blend:
         blended[np.isnan(parts[self.weights >= 0]).all(axis=0)] = np.nan
         return np.asarray(blended, dtype=np.float32)
 
+    @property
+    def is_used(self) -> Mask:
+        """Shape (n_sources,). Which of the sources have a weight."""
+        return np.asarray(self.weights != 0)
+
+    def of(self, _n_items: int) -> "Blend":
+        """The blend for somebody with so many items: itself."""
+        return self
+
+    def among(self, kept: NDArray[np.integer]) -> "Blend":
+        """The blend of some of the sources."""
+        return Blend(self.weights[kept])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByLength:
+    """Blends for who has few items, more, and many: sources differ in what they make of little.
+
+    Attributes
+    ----------
+    bounds
+        Shape (n blends - 1,), ascending. Who has as many items or more takes a later blend.
+    blends
+        Of the same sources.
+    """
+
+    bounds: Ints
+    blends: tuple[Blend, ...]
+
+    @property
+    def is_used(self) -> Mask:
+        """Shape (n_sources,). Which of the sources have a weight in any of the blends."""
+        return np.asarray(np.any([blend.is_used for blend in self.blends], axis=0))
+
+    def of(self, n_items: int) -> Blend:
+        """The blend for somebody with so many items."""
+        return self.blends[int(np.searchsorted(self.bounds, n_items, side="right"))]
+
+    def among(self, kept: NDArray[np.integer]) -> "ByLength":
+        """The same of some of the sources."""
+        return ByLength(self.bounds, tuple(blend.among(kept) for blend in self.blends))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blended:
@@ -80,21 +122,23 @@ class Blended:
     """
 
     models: Sequence[Model]
-    blend: Blend
+    blend: Blend | ByLength
 
     def score(self, rows: Rows) -> Scores:
         """The blend of all items' scores, shape (n_rows, n_items); NaN means no opinion."""
         owner = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
         scores = np.zeros((len(rows), rows.n_items), dtype=np.float32)
         is_unknown = np.ones_like(scores, dtype=np.bool_)
+        of_rows = [self.blend.of(n).weights for n in np.diff(rows.offsets).tolist()]
+        weights = np.array(of_rows, np.float32).reshape(len(rows), len(self.models), 1)
         # One model after the other for all rows: parts of all at once would take their memory.
-        for model, weight in zip(self.models, self.blend.weights.tolist(), strict=True):
+        for place, model in enumerate(self.models):
             part = model.score(rows)
             told = part.copy()
             told[owner, rows.items] = np.nan
             scale = spreads(told)[:, None]
-            if weight >= 0:
-                is_unknown &= np.isnan(part)
+            weight = weights[:, place]
+            is_unknown &= np.isnan(part) | (weight < 0)
             np.nan_to_num(part, copy=False, nan=0)
             scores += part * np.divide(weight, scale, out=np.zeros_like(scale), where=scale > 0)
         scores[is_unknown] = np.nan
@@ -114,22 +158,22 @@ class Blended:
     def candidates(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k best of what the models send; whatever any of them knows above 0."""
         items = self.brought(row, k, within)
-        parts = self.parts(row, items)
-        scores = self.blend.scores(parts, _is_new(row, items))
-        is_known = (parts[self.blend.weights > 0] > 0).any(axis=0)
+        parts, blend = self.parts(row, items), self.blend.of(len(row))
+        scores = blend.scores(parts, _is_new(row, items))
+        is_known = (parts[blend.weights > 0] > 0).any(axis=0)
         return Ranking.best(items[is_known], scores[is_known], k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """The blend for some items, on the scale that `candidates` has for them and its own."""
         every = np.union1d(items, self.brought(row, N_BEST, None))
-        scores = self.blend.scores(self.parts(row, every), _is_new(row, every))
+        scores = self.blend.of(len(row)).scores(self.parts(row, every), _is_new(row, every))
         return np.asarray(scores[np.searchsorted(every, items)])
 
     def because(self, row: Row, items: Idxs) -> list[Because | None]:
         """The reason of the model that adds most to each score."""
         every = np.union1d(items, self.brought(row, N_BEST, None))
         parts = unitless(self.parts(row, every), _is_new(row, every))
-        weighed = self.blend.weights[:, None] * parts[:, np.searchsorted(every, items)]
+        weighed = self.blend.of(len(row)).weights[:, None] * parts[:, np.searchsorted(every, items)]
         reasons = [model.because(row, items) for model in self.models]
         return [
             reasons[best][place] if weighed[best, place] > 0 else None

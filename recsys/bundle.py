@@ -13,11 +13,13 @@ import numpy as np
 
 from recsys.blend import Blend
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.claims import Claims
 from recsys.errors import BundleError
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
 from recsys.fresh import Fresh
 from recsys.interactions import Taste
+from recsys.mix import Mix
 from recsys.models.base import Model
 from recsys.overlay import Overlay
 from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, among, known_items
@@ -25,6 +27,7 @@ from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
 from recsys.soundness import check_catalog, check_facts, check_model, check_positions, check_value
 from recsys.stages import STAGES
+from recsys.tiers import Tiers, Treatment
 from recsys.watching import WatchCurve
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -61,10 +64,19 @@ class Bundle:
         a scene is not named, all of them.
     facts
         What rankers know of each item.
+    mixes
+        By scene, how much of a mixed list is for sale; a scene without one keeps its pipeline's
+        share.
+    tiers
+        What makes a member, and who is to be won back.
+    treatments
+        By scene and part of the people (`recsys.audience`), what is done for them.
     newest
         The items published last of each kind, the last first; None before it was written.
     fresh
         Items newer than the bundle, where the catalogue holds any; never written.
+    claims
+        Items that may claim seats; None before `ready`, never written.
     """
 
     bundle_id: str
@@ -79,12 +91,28 @@ class Bundle:
     blends: Mapping[str, Blend] = field(default_factory=dict)
     reach: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Facts | None = None
+    mixes: Mapping[str, Mix] = field(default_factory=dict)
+    tiers: Tiers = field(default_factory=Tiers)
+    treatments: Mapping[str, Mapping[str, Treatment]] = field(default_factory=dict)
     newest: Idxs | None = None
     fresh: Fresh | None = None
+    claims: Claims | None = None
 
     def answering(self, scene: str) -> str:
         """Whose pipeline answers a scene: its own, or home's where the bundle is older than it."""
         return scene if scene in self.pipelines else "home"
+
+    def mix_for(self, context: Context) -> Mix | None:
+        """The bounds of the share of products in one list; None if it is the pipeline's."""
+        mix = self.mixes.get(self.answering(context.scene))
+        treatment = None if self.claims is None else self.claims.treatment(context)
+        if mix is None or treatment is None or treatment.ceiling >= mix.ceiling:
+            return mix
+        return replace(mix, ceiling=treatment.ceiling, floor=min(mix.floor, treatment.ceiling))
+
+    def ready(self) -> "Bundle":
+        """The same with what requests need prepared."""
+        return replace(self, claims=Claims.of(self.catalog, self.treatments))
 
     def now_with(self, overlay: Overlay) -> "Bundle":
         """The same with items as they are now, and with those that came since."""
@@ -92,14 +120,14 @@ class Bundle:
             return self
         catalog, n = overlay.catalog(), len(overlay.base)
         if len(catalog) == n:
-            return replace(self, catalog=catalog, fresh=None)
+            return replace(self, catalog=catalog, fresh=None).ready()
         video_s = np.concatenate([self.taste.video_s[:n], catalog.duration_s[n:]])
         return replace(
             self,
             catalog=catalog,
             taste=replace(self.taste, video_s=video_s),
             fresh=Fresh.of(catalog, n, overlay.tag_counts),
-        )
+        ).ready()
 
     def scorer(self, context: Context) -> Scorer | None:
         """What orders the candidates of a list besides reciprocal ranks; None if nothing does."""

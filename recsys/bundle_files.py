@@ -19,18 +19,20 @@ from recsys.blend import Blend
 from recsys.bundle import Bundle, check, check_name
 from recsys.catalog import Catalog
 from recsys.errors import BundleError
-from recsys.events import EVENT_WORDS
+from recsys.events import EVENT_WORDS, Platform
 from recsys.facts import Facts
 from recsys.files import fsync_folder, fsync_tree, locked, make_folder, sha256_of
 from recsys.interactions import Taste, Weighting
+from recsys.mix import Mix
 from recsys.models.base import Model, learned_names, parameters
 from recsys.models.table import MODELS
 from recsys.pipeline import Pipeline, Source
 from recsys.ranker import Ranker
 from recsys.signing import SigningKey, VerifyKey
+from recsys.tiers import Tiers, Treatment
 from recsys.watching import WatchCurve
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 _PURPOSE = "bundle manifest"
 
@@ -125,11 +127,18 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
         "taste": {
             "weights": {kind.word: weight for kind, weight in weighting.by_type.items()},
             "half_life_days": weighting.half_life_days,
+            "platforms": {one.value: weight for one, weight in weighting.by_platform.items()},
         },
         "rankers": sorted(bundle.rankers),
         "blends": sorted(bundle.blends),
         "reach": {scene: list(groups) for scene, groups in bundle.reach.items()},
         "pipelines": {scene: asdict(pipeline) for scene, pipeline in bundle.pipelines.items()},
+        "mixes": {scene: asdict(mix) for scene, mix in bundle.mixes.items()},
+        "tiers": asdict(bundle.tiers),
+        "treatments": {
+            scene: {word: asdict(one) for word, one in by_word.items()}
+            for scene, by_word in bundle.treatments.items()
+        },
         "figures": dict(bundle.figures),
     }
 
@@ -207,6 +216,7 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
         by_type={EVENT_WORDS[word]: weight for word, weight in taste["weights"].items()},
         half_life_days=taste["half_life_days"],
         watch=built(WatchCurve, arrays, "taste.watch"),
+        by_platform={Platform(word): one for word, one in taste["platforms"].items()},
     )
     return Bundle(
         bundle_id=manifest["bundle_id"],
@@ -230,8 +240,14 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
         },
         reach={scene: tuple(groups) for scene, groups in manifest.get("reach", {}).items()},
         facts=built(Facts, arrays, "facts") if "facts.values" in arrays else None,
+        mixes={scene: Mix(**said) for scene, said in manifest["mixes"].items()},
+        tiers=Tiers(**manifest["tiers"]),
+        treatments={
+            scene: {word: _treatment(one) for word, one in by_word.items()}
+            for scene, by_word in manifest["treatments"].items()
+        },
         newest=arrays["newest"],
-    )
+    ).ready()
 
 
 def _model(said: Mapping[str, Any], arrays: Arrays, name: str, table: ModelTable) -> Model:
@@ -241,6 +257,10 @@ def _model(said: Mapping[str, Any], arrays: Arrays, name: str, table: ModelTable
     for learned in learned_names(model):
         setattr(model, learned, built(hints[learned], arrays, f"{name}.{learned}"))
     return model
+
+
+def _treatment(said: Mapping[str, Any]) -> Treatment:
+    return Treatment(**{**said, "tags": tuple(said["tags"])})
 
 
 def _pipeline(said: Mapping[str, Any]) -> Pipeline:

@@ -10,8 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.audience import mask_of
+from recsys.campaigns import MAX_CAMPAIGNS, Campaigns, campaign_of
 from recsys.errors import InvalidItem
-from recsys.events import check_text, millis
+from recsys.events import check_text, choice_key, millis
 from recsys.ids import IdMap, Ints, Mask, Texts
 
 Idxs = NDArray[np.int32]
@@ -55,8 +57,14 @@ class Item:
         Bought once (a cooker), not again and again (rice); None means unknown.
     sponsored, promotional
         Both force the 广告 mark.
+    audience
+        Words of `AUDIENCES`; nobody else sees it. Empty means everybody.
     commission_bp
         Commission in hundredths of a percent.
+    attributes
+        What an interactive video's answers are about, such as colour → black.
+    campaigns
+        As `recsys.campaigns` reads them.
 
     Raises
     ------
@@ -95,6 +103,7 @@ class Item:
         """Check what lists and stores rely on."""
         check_text("item_id", self.item_id, limit=128, error=InvalidItem)
         self._check_texts()
+        self._check_meant()
         for name in ("price_minor", "member_price_minor", "stock", "commission_bp", "duration_s"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 10**12:
@@ -119,6 +128,14 @@ class Item:
             value = getattr(self, name)
             if value is not None:
                 check_text(name, value, limit=LINK_LIMIT, error=InvalidItem)
+
+    def _check_meant(self) -> None:
+        mask_of(self.audience)
+        if len(self.campaigns) > MAX_CAMPAIGNS:
+            n = len(self.campaigns)
+            raise InvalidItem(f"campaigns has too many parts, got {n}; max {MAX_CAMPAIGNS}")
+        for text in self.campaigns:
+            campaign_of(text)
 
     @property
     def on_sale(self) -> bool:
@@ -174,6 +191,29 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Attributes:
+    """The values of items' attributes, whatever the attribute is called.
+
+    Attributes
+    ----------
+    keys
+        Shape (n values,), ascending: `recsys.events.choice_key` of each value.
+    links
+        Each item's own, as positions in `keys`.
+    """
+
+    keys: Ints
+    links: Links
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> Self:
+        """Those of items in the order given."""
+        rows = [sorted({choice_key(one) for one in item.attributes.values()}) for item in items]
+        keys = np.unique(np.array([key for row in rows for key in row], dtype=np.int64))
+        return cls(keys, Links.of(np.searchsorted(keys, row) for row in rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """Every item as columns, one value a position; what a bundle carries and a request reads.
 
@@ -193,6 +233,18 @@ class Catalog:
         Shape (n,), seconds; NaN where unknown.
     published_ms
         Shape (n,), milliseconds since 1970; 0 where unknown.
+    expires_ms
+        Shape (n,), milliseconds since 1970 from when on it is not shown; 0 means never.
+    price_minor
+        Shape (n,), fen; −1 where unknown.
+    commission_bp
+        Shape (n,).
+    audience
+        Shape (n,), bits of `Audience`; 0 means everybody.
+    campaigns
+        All items' campaigns.
+    attributes
+        What answers of interactive videos are about.
     tag_names, tags
         The tags there are, and each item's own.
     cards, shown_by
@@ -215,6 +267,12 @@ class Catalog:
     creators: Texts
     duration_s: NDArray[np.float32]
     published_ms: Ints
+    expires_ms: Ints
+    price_minor: Ints
+    commission_bp: NDArray[np.int32]
+    audience: NDArray[np.uint8]
+    campaigns: Campaigns
+    attributes: Attributes
     tag_names: IdMap
     tags: Links
     cards: Links
@@ -247,14 +305,14 @@ class Catalog:
             categories=categories,
             creator=creator,
             creators=creators,
-            duration_s=np.array(
-                [np.nan if item.duration_s is None else item.duration_s for item in items],
-                dtype=np.float32,
-            ),
-            published_ms=np.array(
-                [millis(item.published_at) if item.published_at else 0 for item in items],
-                dtype=np.int64,
-            ),
+            duration_s=np.array([duration_of(item) for item in items], dtype=np.float32),
+            published_ms=np.array([published_ms_of(item) for item in items], dtype=np.int64),
+            expires_ms=np.array([expires_ms_of(item) for item in items], dtype=np.int64),
+            price_minor=np.array([price_of(item) for item in items], dtype=np.int64),
+            commission_bp=np.array([commission_of(item) for item in items], dtype=np.int32),
+            audience=np.array([mask_of(item.audience) for item in items], dtype=np.uint8),
+            campaigns=Campaigns.of((idx, item.campaigns) for idx, item in enumerate(items)),
+            attributes=Attributes.of(items),
             tag_names=tag_names,
             tags=Links.of(sorted({tag_places[tag] for tag in item.tags}) for item in items),
             cards=cards,
@@ -293,6 +351,31 @@ def _coded(values: list[str]) -> tuple[Idxs, Texts]:
 
 def _mask(values: Iterable[bool]) -> Mask:
     return np.fromiter(values, dtype=np.bool_)
+
+
+def duration_of(item: Item) -> float:
+    """Seconds; NaN where the item does not say."""
+    return float("nan") if item.duration_s is None else item.duration_s
+
+
+def published_ms_of(item: Item) -> int:
+    """When an item was published; 0 where it does not say."""
+    return millis(item.published_at) if item.published_at else 0
+
+
+def expires_ms_of(item: Item) -> int:
+    """From when on an item is not shown; 0 means never."""
+    return millis(item.expires_at) if item.expires_at else 0
+
+
+def price_of(item: Item) -> int:
+    """What an item costs everybody, in fen; −1 where it does not say."""
+    return -1 if item.price_minor is None else item.price_minor
+
+
+def commission_of(item: Item) -> int:
+    """Commission in hundredths of a percent; nobody gets more than all."""
+    return min(item.commission_bp, 10_000)
 
 
 def title_of(item: Item) -> str:

@@ -11,7 +11,10 @@ from enum import Enum, IntEnum, StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from recsys.errors import InvalidEvent, InvalidInput
+from recsys.ids import hash64
 
 
 class EventType(IntEnum):
@@ -51,6 +54,11 @@ class Platform(StrEnum):
     XIAOHONGSHU = "xiaohongshu"
     MINIPROGRAM = "miniprogram"
     OTHER = "other"
+
+
+# The number of each platform in arrays, never to change.
+PLATFORMS: tuple[Platform, ...] = tuple(Platform)
+PLATFORM_NUMBERS: dict[Platform, int] = {one: number for number, one in enumerate(PLATFORMS)}
 
 
 class Bound(NamedTuple):
@@ -199,6 +207,16 @@ def _check_props(props: object) -> None:
         raise InvalidEvent(f"props is too large, got {size} bytes; allowed: {PROPS_BYTES}")
 
 
+def choice_key(choice: str) -> int:
+    """A signed 64-bit key of an answer, alike for the value of an attribute; never 0."""
+    return text_key(choice.strip().casefold())
+
+
+def text_key(text: str) -> int:
+    """A signed 64-bit key of a text; never 0."""
+    return int(np.uint64(hash64(text)).astype(np.int64)) or 1
+
+
 def millis(at: datetime) -> int:
     """An aware time as whole milliseconds since 1970, UTC: what arrays and stores hold."""
     return round(at.timestamp() * 1000)
@@ -240,6 +258,9 @@ class ServedList:
     ----------
     looked_at
         Of a few lists, what their scorer looked at; see `recsys.lookback`.
+    mix
+        Of a list with a learned share of products: that share, "commerce", and how likely it was to
+        be chosen, "probability".
     """
 
     list_id: str
@@ -253,3 +274,4 @@ class ServedList:
     items: tuple[ServedItem, ...]
     arms: tuple[str, ...] = ()
     looked_at: dict[str, Any] | None = None
+    mix: dict[str, float] | None = None

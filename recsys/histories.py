@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.events import Event, EventType, millis
-from recsys.ids import Ints, Mask, hash64
+from recsys.events import PLATFORM_NUMBERS, Event, EventType, choice_key, millis, text_key
+from recsys.ids import Ints, Mask
 
 # The time of an event whose source had none; older than anything, so undated events come first.
 ORDER, REFUND = int(EventType.ORDER), int(EventType.REFUND)
@@ -32,7 +32,10 @@ class History:
     duration_s
         Shape (n,). Length of the video as the event said it; NaN where not said.
     order
-        Shape (n,). Hash of the order's id; 0 where there is none.
+        Shape (n,). Key of the order's id; of a choice, of its answer; of an item that a friend
+        sent, of the friend. 0 where there is none.
+    platform
+        Shape (n,). Positions in `recsys.events.PLATFORMS`.
     """
 
     item: NDArray[np.int32]
@@ -41,6 +44,7 @@ class History:
     value: NDArray[np.float32]
     duration_s: NDArray[np.float32]
     order: Ints
+    platform: NDArray[np.int8]
 
     @classmethod
     def empty(cls) -> Self:
@@ -52,6 +56,7 @@ class History:
             value=np.empty(0, dtype=np.float32),
             duration_s=np.empty(0, dtype=np.float32),
             order=np.empty(0, dtype=np.int64),
+            platform=np.empty(0, dtype=np.int8),
         )
 
     @classmethod
@@ -71,7 +76,8 @@ class History:
                 [np.nan if event.duration_s is None else event.duration_s for _, event in events],
                 dtype=np.float32,
             ),
-            order=np.array([order_key(event.order_id) for _, event in events], dtype=np.int64),
+            order=np.array([named_key(event) for _, event in events], dtype=np.int64),
+            platform=np.array([PLATFORM_NUMBERS[e.platform] for _, e in events], dtype=np.int8),
         )
         return history.take(np.argsort(history.at_ms, kind="stable"))
 
@@ -89,6 +95,7 @@ class History:
             value=self.value[index],
             duration_s=self.duration_s[index],
             order=self.order[index],
+            platform=self.platform[index],
         )
 
     def merged(self, later: "History") -> "History":
@@ -197,8 +204,21 @@ def event_value(event: Event) -> float:
     return float("nan") if value is None else float(value)
 
 
+# Acts that a friend's message may have led to, and what their props call the friend.
+SHARED_TYPES = (EventType.IMPRESSION, EventType.PLAY, EventType.VIEW)
+SHARED_BY = "shared_by"
+
+
+def named_key(event: Event) -> int:
+    """The key of what an event names besides its item; 0 where it names nothing."""
+    if event.type is EventType.CHOOSE:
+        return 0 if event.choice is None else choice_key(event.choice)
+    if event.type in SHARED_TYPES:
+        friend = event.props.get(SHARED_BY)
+        return text_key(friend) if isinstance(friend, str) and friend else 0
+    return order_key(event.order_id)
+
+
 def order_key(order_id: str | None) -> int:
     """A signed 64-bit key of an order's id; 0 is no order."""
-    if order_id is None:
-        return 0
-    return int(np.uint64(hash64(order_id)).astype(np.int64)) or 1
+    return 0 if order_id is None else text_key(order_id)

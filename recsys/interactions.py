@@ -4,7 +4,7 @@ An event weighs what its type is worth, times how much was watched (plays), halv
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -13,9 +13,9 @@ from scipy.sparse import csr_array
 
 from recsys import kernels_acts, kernels_lists
 from recsys.catalog import Idxs
-from recsys.events import EventType
+from recsys.events import PLATFORM_NUMBERS, EventType, Platform
 from recsys.histories import Histories, History
-from recsys.ids import Ints
+from recsys.ids import Ints, Mask
 from recsys.watching import WatchCurve
 
 Weights = NDArray[np.float32]
@@ -54,7 +54,10 @@ class Acts:
         """Those of some types."""
         wanted = np.zeros(len(EventType), dtype=np.bool_)
         wanted[list(types)] = True
-        kept = wanted[self.events.type]
+        return self.chosen(wanted[self.events.type])
+
+    def chosen(self, kept: Mask) -> "Acts":
+        """Some of them, one value an event."""
         return Acts(self.histories.keeping(kept), self.weights[kept], self.at_ms)
 
     def cells(self, n_items: int) -> tuple[Ints, Idxs, Weights]:
@@ -244,16 +247,19 @@ class Weighting:
         After this long an event counts half; 0 means no decay. Undated events never decay.
     watch
         How strongly a play of so many seconds of so long a video speaks, 0 to 1.
+    by_platform
+        What an event counts by where it happened; a platform not named counts 1.
     """
 
     by_type: dict[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     half_life_days: float = 60.0
     watch: WatchCurve
+    by_platform: dict[Platform, float] = field(default_factory=dict)
 
     def only(self, types: frozenset[EventType]) -> "Weighting":
         """The same with every other type counting nothing."""
         kept = {kind: weight for kind, weight in self.by_type.items() if kind in types}
-        return Weighting(by_type=kept, half_life_days=self.half_life_days, watch=self.watch)
+        return replace(self, by_type=kept)
 
     def of_events(self, events: History, video_s: Weights, as_of_ms: int) -> Weights:
         """The weight of each event; events after `as_of_ms` count nothing.
@@ -274,7 +280,15 @@ class Weighting:
             known = video_s[events.item[plays]]
             duration_s = np.where(np.isnan(duration_s), known, duration_s)
             weights[plays] *= self.watch.strength(events.value[plays], duration_s)
-        return weights
+        return self._by_platform(events, weights)
+
+    def _by_platform(self, events: History, weights: Weights) -> Weights:
+        if not self.by_platform:
+            return weights
+        worth = np.ones(len(PLATFORM_NUMBERS), dtype=np.float32)
+        for platform, weight in self.by_platform.items():
+            worth[PLATFORM_NUMBERS[platform]] = weight
+        return np.asarray(weights * worth[events.platform])
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -293,13 +307,14 @@ class Taste:
     def row(self, history: History, as_of_ms: int) -> Row:
         """One person's row; items whose weights cancel out are left out."""
         offsets = np.array([0, len(history)], dtype=np.int64)
-        return Row.of_acts(self._acts(Histories(history, offsets), as_of_ms))
+        return Row.of_acts(self.acts(Histories(history, offsets), as_of_ms))
 
     def rows(self, histories: Histories, as_of_ms: int) -> Rows:
         """Everybody's rows."""
-        return Rows.of_acts(self._acts(histories, as_of_ms), len(self.video_s))
+        return Rows.of_acts(self.acts(histories, as_of_ms), len(self.video_s))
 
-    def _acts(self, histories: Histories, as_of_ms: int) -> Acts:
+    def acts(self, histories: Histories, as_of_ms: int) -> Acts:
+        """What rows are made of: events that stand, with their weights."""
         standing = histories.keeping(~histories.undone(as_of_ms))
         weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)
         return Acts(standing, weights, as_of_ms)

@@ -11,6 +11,7 @@ import numpy as np
 from recsys.bundle import Bundle
 from recsys.catalog import Idxs
 from recsys.pipeline import Candidates, Course, Placed
+from recsys.stages import ALWAYS
 
 # So many of the most popular of each kind are looked at.
 MAX_POPULAR = 2_000
@@ -69,7 +70,7 @@ def _allowed(candidates: Candidates, present: Idxs, course: Course) -> Candidate
     """Those that are not in the list yet and that the stages let through."""
     excluded = np.concatenate([course.context.excluded, present]).astype(np.int32)
     context = replace(course.context, excluded=excluded)
-    for name in dict.fromkeys(("excluded", "on_sale", *course.pipeline.stages)):
+    for name in dict.fromkeys((*ALWAYS, "on_sale", *course.pipeline.stages)):
         candidates = course.stages[name](candidates, context, course.catalog)
     return candidates
 

@@ -11,12 +11,29 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import Catalog, Idxs, Item, Kind, Links, display_of, title_of
-from recsys.events import millis
+from recsys.audience import mask_of
+from recsys.campaigns import Campaigns
+from recsys.catalog import (
+    Attributes,
+    Catalog,
+    Idxs,
+    Item,
+    Kind,
+    Links,
+    commission_of,
+    display_of,
+    expires_ms_of,
+    price_of,
+    published_ms_of,
+    title_of,
+)
 from recsys.ids import IdMap, Ints, Mask, Texts
 
 # What of a known item is taken over at once; by its other traits models know it, and keep to them.
-COLUMNS = ("on_sale", "durable", "ad", "restricted", "published_ms")
+COLUMNS = (
+    *("on_sale", "durable", "ad", "restricted", "published_ms"),
+    *("expires_ms", "price_minor", "commission_bp", "audience"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +152,8 @@ class Overlay:
         By position of the base: texts that are others now.
     cards
         By position of the base: ids on the cards of videos where they are others now.
+    campaigns
+        By position of the base: campaigns as they are now, of every item that was looked at.
     fresh
         Items that the bundle does not know, by id; their order is that of their positions.
     tag_counts
@@ -147,6 +166,7 @@ class Overlay:
     titles: Mapping[int, bytes] = field(default_factory=dict)
     displays: Mapping[int, bytes] = field(default_factory=dict)
     cards: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    campaigns: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     fresh: Mapping[str, Item] = field(default_factory=dict)
 
     @classmethod
@@ -168,6 +188,7 @@ class Overlay:
         columns = {name: column.copy() for name, column in self.columns.items()}
         titles, displays = dict(self.titles), dict(self.displays)
         cards, fresh = dict(self.cards), dict(self.fresh)
+        campaigns = dict(self.campaigns)
         for item in items:
             idx = self.base.ids.find(item.item_id)
             if idx is None:
@@ -177,9 +198,16 @@ class Overlay:
                 columns[name][idx] = value
             titles[idx], displays[idx] = title_of(item).encode(), display_of(item).encode()
             cards[idx] = item.cards
+            campaigns[idx] = item.campaigns
             self._drop_same(idx, titles, displays, cards)
         return replace(
-            self, columns=columns, titles=titles, displays=displays, cards=cards, fresh=fresh
+            self,
+            columns=columns,
+            titles=titles,
+            displays=displays,
+            cards=cards,
+            campaigns=campaigns,
+            fresh=fresh,
         )
 
     def _drop_same(
@@ -202,6 +230,7 @@ class Overlay:
     def catalog(self) -> Catalog:
         """The catalogue as of now; positions of the base stay what they are."""
         columns: dict[str, Any] = dict(self.columns)
+        columns["campaigns"] = self._campaigns()
         if not (self.fresh or self.cards):
             return self._with_texts(replace(self.base, **columns), Texts.of([]), Texts.of([]))
         tail = Catalog.of(list(self.fresh.values()))
@@ -211,6 +240,10 @@ class Overlay:
         grown = replace(self.base, **columns, **self._traits(tail))
         grown = replace(grown, **self._links(tail, grown.kind))
         return self._with_texts(grown, tail.titles, tail.display)
+
+    def _campaigns(self) -> Campaigns:
+        new = ((len(self.base) + at, one.campaigns) for at, one in enumerate(self.fresh.values()))
+        return self.base.campaigns.patched([*self.campaigns.items(), *new])
 
     def _with_texts(self, catalog: Catalog, titles: Texts, display: Texts) -> Catalog:
         old = self.base
@@ -226,11 +259,16 @@ class Overlay:
         category, categories = _recoded(base.categories, tail.categories, tail.category)
         creator, creators = _recoded(base.creators, tail.creators, tail.creator)
         tag_names, tags = _retagged(base.tag_names, tail)
+        # Models that know answers know no new item, and nobody else asks for attributes.
+        links, silent = base.attributes.links, Links.of([()] * len(tail))
         return {
             "category": np.concatenate([base.category, category]),
             "categories": categories,
             "creator": np.concatenate([base.creator, creator]),
             "creators": creators,
+            "attributes": Attributes(
+                base.attributes.keys, GrownLinks(links.offsets, links.targets, {}, silent)
+            ),
             "tag_names": tag_names,
             "tags": GrownLinks(base.tags.offsets, base.tags.targets, {}, tags),
         }
@@ -276,7 +314,11 @@ def _column_values(item: Item) -> dict[str, Any]:
         "durable": item.durable is not False,
         "ad": item.sponsored or item.promotional,
         "restricted": item.restricted,
-        "published_ms": millis(item.published_at) if item.published_at else 0,
+        "published_ms": published_ms_of(item),
+        "expires_ms": expires_ms_of(item),
+        "price_minor": price_of(item),
+        "commission_bp": commission_of(item),
+        "audience": mask_of(item.audience),
     }
 
 

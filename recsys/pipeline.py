@@ -16,6 +16,7 @@ from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Model, Ranking
 from recsys.seats import admitted, seating
+from recsys.tiers import NOBODY, Standing
 
 Floats = NDArray[np.float64]
 VIDEOS_FIRST = (Kind.VIDEO, Kind.PRODUCT)
@@ -102,6 +103,12 @@ class Context:
         Items of this request: of the order after checkout, in the cart.
     excluded
         Items the caller does not want, ascending.
+    standing
+        What the person is to the shop.
+    session
+        The live session that a list is for; empty means any that is running.
+    seed
+        What may differ between lists that are the same in all else is drawn by it.
     """
 
     scene: str
@@ -112,6 +119,9 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
+    standing: Standing = NOBODY
+    session: str = ""
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

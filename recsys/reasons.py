@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from recsys.campaigns import Offer
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.claims import Claims, words_of
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.ids import Mask
@@ -41,6 +43,13 @@ class Reason(StrEnum):
     GOES_WITH_THIS = "goes_with_this"
     SHOWS_THIS = "shows_this"
     THIS_TAG = "this_tag"
+    FLASH_SALE = "flash_sale"
+    TOPIC = "topic"
+    LIVE = "live"
+    FOR_NEW = "for_new"
+    FOR_RETURNING = "for_returning"
+    FOR_MEMBER = "for_member"
+    FOR_LAPSED = "for_lapsed"
     POPULAR = "popular"
     SELECTION = "selection"
 
@@ -73,6 +82,13 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.GOES_WITH_THIS: "goes with {what}",
         Reason.SHOWS_THIS: "shows {what}",
         Reason.THIS_TAG: "about {what} too",
+        Reason.FLASH_SALE: "in the flash sale {what}",
+        Reason.TOPIC: "part of {what}",
+        Reason.LIVE: "in the live session {what}",
+        Reason.FOR_NEW: "for new customers",
+        Reason.FOR_RETURNING: "for who ordered before",
+        Reason.FOR_MEMBER: "for members",
+        Reason.FOR_LAPSED: "to welcome you back",
         Reason.POPULAR: "popular now",
         Reason.SELECTION: "from the shop's selection",
     },
@@ -98,6 +114,13 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.GOES_WITH_THIS: "与{what}搭配",
         Reason.SHOWS_THIS: "介绍{what}",
         Reason.THIS_TAG: "同属{what}",
+        Reason.FLASH_SALE: "正在秒杀:{what}",
+        Reason.TOPIC: "参与话题{what}",
+        Reason.LIVE: "{what}直播间在售",
+        Reason.FOR_NEW: "新客专享",
+        Reason.FOR_RETURNING: "老客专享",
+        Reason.FOR_MEMBER: "会员专享",
+        Reason.FOR_LAPSED: "欢迎回来",
         Reason.POPULAR: "正在热门",
         Reason.SELECTION: "本店精选",
     },
@@ -119,6 +142,12 @@ _OF_TAG = {
     About.CART: Reason.CARTED_TAG,
     About.ITEM: Reason.THIS_TAG,
 }
+
+_OF_OFFER = (
+    (Offer.LIVE, Reason.LIVE),
+    (Offer.FLASH, Reason.FLASH_SALE),
+    (Offer.TOPIC, Reason.TOPIC),
+)
 
 # What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
@@ -204,6 +233,8 @@ class Explainer:
 
     def _sentences(self, source: Source, items: Idxs) -> list[str | None]:
         model = self.models[source.model]
+        if isinstance(model, Claims):
+            return [self._claim(item_idx, model) for item_idx in items.tolist()]
         if not model.is_personal:
             return [self._sentence(POPULAR, "")] * len(items)
         is_basket = source.of == "basket"
@@ -212,6 +243,22 @@ class Explainer:
             self._told(because, item_idx, is_basket)
             for because, item_idx in zip(model.because(row, items), items.tolist(), strict=True)
         ]
+
+    def _claim(self, item_idx: int, claims: Claims) -> str:
+        """What an item's claim to a seat is: its campaign, else whom it is meant for."""
+        campaigns = self.catalog.campaigns
+        entries = campaigns.take(campaigns.item == item_idx).running(self.context.at_ms)
+        for offer, reason in _OF_OFFER:
+            named = entries.name[entries.offer == offer].tolist()
+            if named:
+                return self._sentence(reason, campaigns.names[named[0]])
+        words = self.context.standing.words
+        meant = words_of(int(self.catalog.audience[item_idx]))
+        for word in words:
+            treated = claims.treated.get((self.context.scene, word), ())
+            if word in meant or item_idx in treated:
+                return self._sentence(Reason(f"for_{word}"), "")
+        return self._sentence(SELECTION, "")
 
     def _told(self, because: Because | None, item_idx: int, is_basket: bool) -> str | None:
         if because is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
@@ -15,12 +16,24 @@ from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
+from recsys.ids import hash64
 from recsys.interactions import Row
 from recsys.ladder import filled
-from recsys.pipeline import Candidates, Context, Course, Pipeline, RemainingMs, Scored, unhurried
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Course,
+    Pipeline,
+    Placed,
+    RemainingMs,
+    Scored,
+    unhurried,
+)
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
-from recsys.stages import STAGES
+from recsys.spacing import uncrowded
+from recsys.stages import ALWAYS, STAGES
+from recsys.tiers import standing_of
 
 MAX_K = 100
 MAX_EXCLUDED = 1_000
@@ -48,6 +61,8 @@ class Request:
     basket
         Ids of what the list stands beside: of the order just made, in the cart, or the item looked
         at. If empty, what the person's history says; scenes beside nothing have none.
+    session
+        Name of the live session that a live list is for; empty means any that is running.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
 
@@ -64,6 +79,7 @@ class Request:
     exclude: tuple[str, ...] = ()
     shown: tuple[int, ...] = ()
     basket: tuple[str, ...] = ()
+    session: str = ""
     remaining_ms: RemainingMs = unhurried
 
     def __post_init__(self) -> None:
@@ -120,16 +136,15 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
-    course = course_of(bundle, context, request.remaining_ms)
-    placed = course.placed(bundle.scorer(context))
-    models: Mapping[str, Tells] = bundle.models
-    if bundle.fresh is not None:
-        row = _row(history, bundle, context.at_ms)
-        stages = [STAGES[name] for name in course.pipeline.stages]
-        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
-        course = replace(course, pipeline=with_source(course.pipeline))
-        models = {**models, SOURCE: bundle.fresh}
-    placed = filled(placed, course, bundle)
+    context = replace(context, seed=hash64(list_id))
+    course, mix = course_of(bundle, context, request.remaining_ms), bundle.mix_for(context)
+    share = None
+    if mix is not None and len(context.kinds) > 1:
+        share = mix.share(context.row, bundle.catalog, context.seed)
+        course = replace(course, pipeline=replace(course.pipeline, video_share=1 - share.commerce))
+    placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle, history)
+    in_row = 0 if mix is None else mix.in_row
+    placed = uncrowded(filled(placed, course, bundle), course, bundle, in_row)
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
@@ -148,16 +163,35 @@ def recommend(
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
         items=_items(placed.candidates, bundle.catalog, explainer),
+        mix=None if share is None else share._asdict(),
     )
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
+
+
+def _joined(
+    placed: Placed, course: Course, bundle: Bundle, history: History
+) -> tuple[Placed, Course, Mapping[str, Tells]]:
+    """The list with what no model knows seated in it, and who can say why it is there."""
+    context, models = course.context, dict[str, Tells](bundle.models)
+    if bundle.fresh is not None:
+        row = _row(history, bundle, context.at_ms)
+        stages = [STAGES[name] for name in course.pipeline.stages]
+        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        course = replace(course, pipeline=with_source(course.pipeline))
+        models[SOURCE] = bundle.fresh
+    if bundle.claims is not None and len(bundle.claims.claiming(context)):
+        placed = bundle.claims.joined(placed, course)
+        course = replace(course, pipeline=claims.with_source(course.pipeline))
+        models[claims.SOURCE] = bundle.claims
+    return placed, course, models
 
 
 def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
     """The run of a bundle's pipeline for one context."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    if "excluded" not in pipeline.stages:
-        # What a page shows already must not come again, whatever a configuration leaves out.
-        pipeline = replace(pipeline, stages=("excluded", *pipeline.stages))
+    missing = tuple(name for name in ALWAYS if name not in pipeline.stages)
+    if missing:
+        pipeline = replace(pipeline, stages=(*missing, *pipeline.stages))
     return Course(
         pipeline=pipeline,
         context=context,
@@ -184,6 +218,8 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
         excluded=_excluded(request, bundle, basket, history),
         at_ms=at_ms,
+        session=request.session,
+        standing=standing_of(history, bundle.catalog, bundle.tiers, at_ms),
     )
 
 

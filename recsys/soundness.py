@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import flat
+from recsys.campaigns import Campaigns, Offer
 from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.errors import BundleError
 from recsys.facts import COLUMNS, Facts
@@ -114,9 +115,21 @@ def check_catalog(catalog: Catalog) -> None:
     check_range(catalog.kind, len(Kind), "catalog.kind")
     check_range(catalog.category, len(catalog.categories), "catalog.category")
     check_range(catalog.creator, len(catalog.creators), "catalog.creator")
+    _check_campaigns(catalog.campaigns, n)
+    _check_rows(catalog.attributes.links, n, len(catalog.attributes.keys), "catalog.attributes")
     _check_rows(catalog.tags, n, len(catalog.tag_names), "catalog.tags")
     _check_rows(catalog.cards, n, n, "catalog.cards")
     _check_rows(catalog.shown_by, n, n, "catalog.shown_by")
+
+
+def _check_campaigns(campaigns: Campaigns, n_items: int) -> None:
+    lengths = {f.name: len(getattr(campaigns, f.name)) for f in fields(Campaigns)}
+    lengths.pop("names")
+    if len(set(lengths.values())) > 1:
+        raise BundleError(f"catalog.campaigns has columns of different length, got {lengths}")
+    check_range(campaigns.item, n_items, "catalog.campaigns.item")
+    check_range(campaigns.offer, len(Offer), "catalog.campaigns.offer")
+    check_range(campaigns.name, len(campaigns.names), "catalog.campaigns.name")
 
 
 def check_model(model: Model, name: str, catalog: Catalog) -> None:

@@ -12,6 +12,9 @@ from recsys.histories import UNDATED, History
 from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
 
+# So many of the newest impressions tell what share of products a person sees, and came back for.
+SHOWN_KEPT = 200
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Current:
@@ -72,13 +75,14 @@ class Current:
 def newest(history: History, limit: int) -> History:
     """The newest `limit` events, and every order and refund however old.
 
-    What was bought must not be shown again because much was watched since. Impressions are left
-    out: twenty a page, they would push out all that the person did.
+    What was bought must not be shown again because much was watched since. Impressions count apart:
+    twenty a page, they would push out all that the person did.
     """
     bought = np.isin(history.type, (EventType.ORDER, EventType.REFUND))
-    acts = np.flatnonzero(~bought & (history.type != EventType.IMPRESSION))
+    is_shown = history.type == EventType.IMPRESSION
     kept = bought
-    kept[acts[-limit:]] = True
+    kept[np.flatnonzero(~bought & ~is_shown)[-limit:]] = True
+    kept[np.flatnonzero(is_shown)[-SHOWN_KEPT:]] = True
     return history.take(kept)
 
 

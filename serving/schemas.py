@@ -66,6 +66,7 @@ class ListContext(Body):
     order_items: BasketIds = []
     item_id: ItemId | None = None
     cart: BasketIds = []
+    session: Annotated[str, Field(max_length=200)] = ""
 
     def basket(self, about: About) -> tuple[str, ...]:
         """The items that a scene's list stands beside."""
@@ -97,6 +98,7 @@ class ListBody(Body):
             kinds=kinds,
             exclude=tuple(self.exclude),
             basket=self.context.basket(scene_named(self.scene).about),
+            session=self.context.session,
         )
 
 

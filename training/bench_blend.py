@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.blend import Blend, Blended
+from recsys.blend import Blend, Blended, ByLength
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Model, Ranking, Scores
@@ -38,7 +38,7 @@ class Blending:
 
     makers: Makers
     seed: int
-    blends: dict[str, Blend] = field(default_factory=dict)
+    blends: dict[str, Blend | ByLength] = field(default_factory=dict)
     last: tuple[Rows, dict[str, Model]] | None = None
 
     # Two questions of one set want other weights, though they share the rows.
@@ -48,7 +48,7 @@ class Blending:
         """A blend before it learns."""
         return Contender(trial, self)
 
-    def blend_for(self, trial: Trial) -> Blend:
+    def blend_for(self, trial: Trial) -> Blend | ByLength:
         """The weights for a trial, learned when they are first asked for."""
         part = trial.part.removesuffix(FOLDED).strip()
         if part not in self.blends:
@@ -62,12 +62,12 @@ class Blending:
         blend = self.blend_for(trial)
         if self.last is None or self.last[0] is not rows:
             self.last = rows, {}
-        learned, kept = self.last[1], np.flatnonzero(blend.weights)
+        learned, kept = self.last[1], np.flatnonzero(blend.is_used)
         named = [list(self.makers)[place] for place in kept]
         missing = [name for name in named if name not in learned]
         models = all_fitted((self.makers[name] for name in missing), rows, catalog)
         learned |= dict(zip(missing, models, strict=True))
-        return Blended([learned[name] for name in named], Blend(blend.weights[kept]))
+        return Blended([learned[name] for name in named], blend.among(kept))
 
 
 def helds_of(trial: Trial, seed: int) -> Iterator[Held]:

@@ -200,9 +200,11 @@ class Log:
             "value": np.full(n, np.nan),
             "duration_s": np.full(n, np.nan),
             "order": np.zeros(n),
+            "platform": np.zeros(n),
         }
         values = {"item": items, "type": np.broadcast_to(types, n), **default, **columns}
         names = {"item": np.int32, "type": np.int8, "at_ms": np.int64, "order": np.int64}
+        names["platform"] = np.int8
         arrays = {k: np.asarray(v, dtype=names.get(k, np.float32)) for k, v in values.items()}
         return cls(persons=persons, events=History(**arrays))
 

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.blend import N_BEST, Blend, Blended, unitless
+from recsys.blend import N_BEST, Blend, Blended, ByLength, unitless
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.ids import Ints
 from recsys.interactions import Acts, Rows
@@ -23,6 +23,8 @@ STEPS = (1.0, 0.5, 0.25, 0.1, 0.05)
 LEAST_GAIN = 1e-5
 # So many models learn side by side: most of the work is done where other threads may run.
 AT_ONCE = 2
+# Weights are learned apart for so many lengths of histories, where each has so many people.
+N_LENGTHS, LEAST_PEOPLE = 3, 300
 # What every source says of a place beyond the end of a race.
 NOWHERE = -1e6
 
@@ -128,6 +130,10 @@ class Races:
         gains = [np.pad(one.gains, by[1:]) for one, by in zip(several, wider, strict=True)]
         return cls(np.concatenate(told, axis=1), np.concatenate(gains), several[0].k)
 
+    def among(self, people: NDArray[np.bool_]) -> "Races":
+        """The races of some of the people."""
+        return Races(self.parts[:, people], self.gains[people], self.k)
+
     def gain(self, weights: Scores) -> float:
         """Mean NDCG of the lists that some weights make."""
         scores = np.tensordot(weights, self.parts, axes=1)
@@ -176,9 +182,33 @@ def learned_weights(races: Races, may_oppose: Sequence[bool] = ()) -> Scores:
     return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
+def blend_by_length(
+    races: Races, n_items: Ints, may_oppose: Sequence[bool] = ()
+) -> Blend | ByLength:
+    """Weights for who has few items, more, and many, drawn half way to those of everybody.
+
+    What fewer people tell is less sure, so theirs and everybody's count alike.
+
+    Parameters
+    ----------
+    n_items
+        Shape (n people,). How many items each has that are not held back.
+    may_oppose
+        As for `learned_weights`.
+    """
+    pooled = learned_weights(races, may_oppose)
+    shares = np.arange(1, N_LENGTHS) / N_LENGTHS
+    bounds = np.unique(np.ceil(np.quantile(n_items, shares)).astype(np.int64))
+    group = np.searchsorted(bounds, n_items, side="right")
+    if np.bincount(group, minlength=len(bounds) + 1).min() < LEAST_PEOPLE:
+        return Blend(pooled)
+    own = [learned_weights(races.among(group == one), may_oppose) for one in range(len(bounds) + 1)]
+    return ByLength(bounds, tuple(Blend(np.float32(0.5) * (pooled + weights)) for weights in own))
+
+
 def learn_blend(
     makers: Makers, train: Rows, catalog: Catalog, *, kind: Kind | None, k: int, seed: int
-) -> Blend:
+) -> Blend | ByLength:
     """Weights of models for one another; who calls lets the models learn from everything after.
 
     Parameters
@@ -212,18 +242,19 @@ def all_fitted(makers: Iterable[Callable[[], Model]], rows: Rows, catalog: Catal
 
 def blend_for(
     makers: Makers, helds: Iterable[Held], catalog: Catalog, *, kind: Kind | None, k: int
-) -> Blend:
+) -> Blend | ByLength:
     """The same, for people whose held-back items are given, once or several times.
 
     A model that says the same to everybody may count against: where what was held back is less
     popular than what the others bring, or where they overrate the popular.
     """
-    races, models = [], list[Model]()
+    races, lengths, models = [], list[Ints](), list[Model]()
     for held in helds:
         if held.targets:
             models = all_fitted(makers.values(), held.train, catalog)
             races.append(Races.of(models, held, kind, k))
+            lengths.append(np.diff(held.known.offsets))
     if not races:
         return Blend(np.full(len(makers), 1 / len(makers), dtype=np.float32))
     may_oppose = [not model.is_personal for model in models]
-    return Blend(learned_weights(Races.together(races), may_oppose))
+    return blend_by_length(Races.together(races), np.concatenate(lengths), may_oppose)

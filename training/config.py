@@ -5,13 +5,26 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from recsys.errors import ConfigError
-from recsys.events import EVENT_WORDS, EventType
+from recsys.events import EVENT_WORDS, EventType, Platform
 from recsys.interactions import EVENT_WEIGHTS
+from recsys.mix import Mix
 from recsys.models.base import Model, parameters
 from recsys.models.table import MODELS, model_named
 from recsys.pipeline import AGAIN, OBJECTIVES, SCORERS, Pipeline, Source
 from recsys.scenes import SCENES
 from recsys.stages import STAGES
+from recsys.tiers import Tiers, Treatment
+from training.checked import (
+    as_names,
+    as_number,
+    as_table,
+    as_text,
+    as_types,
+    check_name,
+    check_names,
+    listed,
+)
+from training.config_shop import mixes_of, platforms_of, tiers_of, treatments_of
 
 ALL_TYPES = frozenset(EventType)
 ROWS = ("history", "basket")
@@ -164,6 +177,14 @@ class TrainConfig:
         By name; only those that a pipeline uses are learned.
     pipelines
         By scene.
+    platforms
+        What events of a platform count; those not named count 1.
+    mixes
+        By scene, the bounds between which the share of products is learned.
+    tiers
+        What makes a member, and who is to be won back.
+    treatments
+        By scene and part of the people (`recsys.audience`), what is done for them.
     """
 
     half_life_days: float = 60.0
@@ -174,6 +195,10 @@ class TrainConfig:
     weights: Mapping[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     models: Mapping[str, ModelConfig] = field(default_factory=lambda: dict(_MODELS))
     pipelines: Mapping[str, Pipeline] = field(default_factory=lambda: dict(_PIPELINES))
+    platforms: Mapping[Platform, float] = field(default_factory=dict)
+    mixes: Mapping[str, Mix] = field(default_factory=lambda: {"home": Mix()})
+    tiers: Tiers = field(default_factory=Tiers)
+    treatments: Mapping[str, Mapping[str, Treatment]] = field(default_factory=dict)
 
     @property
     def used_models(self) -> dict[str, ModelConfig]:
@@ -196,17 +221,24 @@ def train_config(said: Mapping[str, Any]) -> TrainConfig:
     ConfigError
         A name or a value is unknown; the message names what is allowed.
     """
-    config = _trained(TrainConfig(), _table(said.get("train", {}), "[train]"))
+    config = _trained(TrainConfig(), as_table(said.get("train", {}), "[train]"))
     models = dict(config.models)
-    for name, table in _table(said.get("models", {}), "[models]").items():
+    for name, table in as_table(said.get("models", {}), "[models]").items():
         where = f"[models.{name}]"
-        models[name] = _model(models.get(name), _table(table, where), where)
+        models[name] = _model(models.get(name), as_table(table, where), where)
     pipelines = dict(config.pipelines)
-    for scene, table in _table(said.get("pipelines", {}), "[pipelines]").items():
-        _check_name(scene, SCENES, "[pipelines]")
+    for scene, table in as_table(said.get("pipelines", {}), "[pipelines]").items():
+        check_name(scene, SCENES, "[pipelines]")
         where = f"[pipelines.{scene}]"
-        pipelines[scene] = _pipeline(pipelines[scene], _table(table, where), where)
+        pipelines[scene] = _pipeline(pipelines[scene], as_table(table, where), where)
     config = replace(config, models=models, pipelines=pipelines)
+    config = replace(
+        config,
+        platforms=platforms_of(said.get("platforms", {})),
+        mixes=mixes_of(config.mixes, said.get("mix", {})),
+        tiers=tiers_of(said.get("tiers", {})),
+        treatments=treatments_of(said.get("treatments", {})),
+    )
     _check_sources(config)
     return config
 
@@ -219,47 +251,47 @@ def _trained(config: TrainConfig, table: dict[str, Any]) -> TrainConfig:
         "people": int,
         "scorer_people": int,
     }
-    _check_names(table, (*plain, "weights"), "[train]")
+    check_names(table, (*plain, "weights"), "[train]")
     values: dict[str, Any] = {
-        name: _number(table[name], kind, f"[train] {name}")
+        name: as_number(table[name], kind, f"[train] {name}")
         for name, kind in plain.items()
         if name in table
     }
     weights = dict(config.weights)
-    for word, weight in _table(table.get("weights", {}), "[train.weights]").items():
-        _check_name(word, EVENT_WORDS, "[train.weights]")
+    for word, weight in as_table(table.get("weights", {}), "[train.weights]").items():
+        check_name(word, EVENT_WORDS, "[train.weights]")
         low = float("-inf")
-        weights[EVENT_WORDS[word]] = _number(weight, float, f"[train.weights] {word}", low)
+        weights[EVENT_WORDS[word]] = as_number(weight, float, f"[train.weights] {word}", low)
     return replace(config, **values, weights=weights)
 
 
 def _model(default: ModelConfig | None, table: dict[str, Any], where: str) -> ModelConfig:
     if default is None and "model" not in table:
-        raise ConfigError(f"{where} names no model; allowed: model = one of {_listed(MODELS)}")
+        raise ConfigError(f"{where} names no model; allowed: model = one of {listed(MODELS)}")
     name = str(table.pop("model", default.model if default else None))
     known = parameters(model_named(name)())
     is_same = default is not None and default.model == name
     types = table.pop("learns_from", None)
-    _check_names(table, (*known, "model", "learns_from"), where)
+    check_names(table, (*known, "model", "learns_from"), where)
     for key, value in table.items():
         # Of which sort a hyperparameter is, its default says.
         if isinstance(known[key], str):
-            _text(value, f"{where} {key}")
+            as_text(value, f"{where} {key}")
         else:
-            _number(value, type(known[key]), f"{where} {key}")
+            as_number(value, type(known[key]), f"{where} {key}")
     learned = default.learns_from if default else ALL_TYPES
     return ModelConfig(
         model=name,
         parameters={**(default.parameters if default and is_same else {}), **table},
-        learns_from=learned if types is None else _types(types, f"{where} learns_from"),
+        learns_from=learned if types is None else as_types(types, f"{where} learns_from"),
     )
 
 
 def _pipeline(default: Pipeline, table: dict[str, Any], where: str) -> Pipeline:
     plain = {"fusion_k": float, "video_share": float}
-    _check_names(table, (*plain, "stages", "sources", "scorer", "objective"), where)
+    check_names(table, (*plain, "stages", "sources", "scorer", "objective"), where)
     values: dict[str, Any] = {
-        name: _number(table[name], kind, f"{where} {name}")
+        name: as_number(table[name], kind, f"{where} {name}")
         for name, kind in plain.items()
         if name in table
     }
@@ -268,38 +300,38 @@ def _pipeline(default: Pipeline, table: dict[str, Any], where: str) -> Pipeline:
             f"{where} video_share is out of range, got {table['video_share']}; allowed: 0 to 1"
         )
     if "stages" in table:
-        values["stages"] = tuple(_names(table["stages"], STAGES, f"{where} stages"))
+        values["stages"] = tuple(as_names(table["stages"], STAGES, f"{where} stages"))
     if "scorer" in table:
         values["scorer"] = table["scorer"]
-        _check_name(values["scorer"], ORDERED_BY, f"{where} scorer")
+        check_name(values["scorer"], ORDERED_BY, f"{where} scorer")
     if "objective" in table:
         values["objective"] = _objective(table["objective"], f"{where[:-1]}.objective]")
     sources = {source.name: source for source in default.sources}
-    for name, said in _table(table.get("sources", {}), f"{where[:-1]}.sources]").items():
+    for name, said in as_table(table.get("sources", {}), f"{where[:-1]}.sources]").items():
         inside = f"{where[:-1]}.sources.{name}]"
-        sources[name] = _source(name, sources.get(name), _table(said, inside), inside)
+        sources[name] = _source(name, sources.get(name), as_table(said, inside), inside)
     kept = tuple(source for source in sources.values() if source.weight > 0)
     return replace(default, **values, sources=kept)
 
 
 def _objective(value: object, where: str) -> dict[str, float]:
-    table = _table(value, where)
-    _check_names(table, (*OBJECTIVES, AGAIN), where)
-    gains = {word: float(_number(gain, float, f"{where} {word}")) for word, gain in table.items()}
+    table = as_table(value, where)
+    check_names(table, (*OBJECTIVES, AGAIN), where)
+    gains = {word: float(as_number(gain, float, f"{where} {word}")) for word, gain in table.items()}
     if not any(gains.get(word) for word in OBJECTIVES):
         raise ConfigError(f"{where} has no gain above 0, got {gains}; allowed: one or more")
     return gains
 
 
 def _source(name: str, default: Source | None, table: dict[str, Any], where: str) -> Source:
-    _check_names(table, tuple(f.name for f in fields(Source) if f.name != "name"), where)
+    check_names(table, tuple(f.name for f in fields(Source) if f.name != "name"), where)
     source = default or Source(name=name, model=str(table.get("model", name)))
     values: dict[str, Any] = {key: table[key] for key in ("model", "of") if key in table}
     for key, kind in (("weight", float), ("limit", int)):
         if key in table:
-            values[key] = _number(table[key], kind, f"{where} {key}")
+            values[key] = as_number(table[key], kind, f"{where} {key}")
     if values.get("of", ROWS[0]) not in ROWS:
-        raise ConfigError(f"{where} of is unknown, got {values['of']!r}; allowed: {_listed(ROWS)}")
+        raise ConfigError(f"{where} of is unknown, got {values['of']!r}; allowed: {listed(ROWS)}")
     return replace(source, **values)
 
 
@@ -308,53 +340,4 @@ def _check_sources(config: TrainConfig) -> None:
         if not pipeline.sources:
             raise ConfigError(f"[pipelines.{scene}] has no source left; allowed: one or more")
         for source in pipeline.sources:
-            _check_name(source.model, config.models, f"[pipelines.{scene}.sources.{source.name}]")
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(names)
-
-
-def _table(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where} is no table, got {value!r:.80}")
-    return dict(value)
-
-
-def _check_name(name: object, allowed: Any, where: str) -> None:
-    if name not in allowed:
-        raise ConfigError(f"{where} has an unknown name, got {name!r}; allowed: {_listed(allowed)}")
-
-
-def _check_names(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    for name in table:
-        _check_name(name, allowed, where)
-
-
-def _names(value: object, allowed: Any, where: str) -> list[str]:
-    if not isinstance(value, list) or len(set(map(str, value))) != len(value):
-        raise ConfigError(f"{where} is no list of distinct names, got {value!r:.80}")
-    for name in value:
-        _check_name(name, allowed, where)
-    return value
-
-
-def _types(value: object, where: str) -> frozenset[EventType]:
-    return frozenset(EVENT_WORDS[word] for word in _names(value, EVENT_WORDS, where))
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigError(f"{where} is not a text, got {value!r:.80}")
-    return value
-
-
-def _number(value: object, kind: type[float], where: str, low: float = 0) -> Any:
-    is_right = isinstance(value, int if kind is int else int | float)
-    if not is_right or isinstance(value, bool):
-        word = "a whole number" if kind is int else "a number"
-        raise ConfigError(f"{where} is not {word}, got {value!r:.80}")
-    number = kind(str(value))
-    if not low <= number < float("inf"):
-        raise ConfigError(f"{where} is out of range, got {value}; allowed: {low:g} or more")
-    return number
+            check_name(source.model, config.models, f"[pipelines.{scene}.sources.{source.name}]")

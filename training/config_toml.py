@@ -11,13 +11,16 @@ from dataclasses import fields
 from typing import Any
 
 from recsys.events import EventType
+from recsys.mix import Mix
 from recsys.pipeline import Pipeline, Source
+from recsys.tiers import Treatment
 from training.config import ALL_TYPES, ModelConfig, TrainConfig
+from training.config_shop import MIX, TIERS, TREATMENT
 
 Table = dict[str, Any]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 # What [train] does not hold as a plain value.
-_TABLES = ("weights", "models", "pipelines")
+_TABLES = ("weights", "models", "pipelines", "platforms", "mixes", "tiers", "treatments")
 
 
 def dumped(config: TrainConfig, head: str = "") -> str:
@@ -41,7 +44,7 @@ def said(config: TrainConfig) -> Table:
         for kind, weight in config.weights.items()
         if weight != default.weights.get(kind)
     }
-    found = {
+    found: Table = {
         "train": _differing(config, default, plain) | _unless_empty("weights", weights),
         "models": {
             name: table
@@ -53,8 +56,29 @@ def said(config: TrainConfig) -> Table:
             for scene, pipeline in config.pipelines.items()
             if (table := _pipeline(pipeline, default.pipelines[scene]))
         },
+        **_about_people(config, default),
     }
     return {name: table for name, table in found.items() if table}
+
+
+def _about_people(config: TrainConfig, default: TrainConfig) -> Table:
+    mixes = {
+        scene: _differing(mix, default.mixes.get(scene, Mix()), list(MIX))
+        for scene, mix in config.mixes.items()
+        if mix != default.mixes.get(scene)
+    }
+    return {
+        "platforms": {one.value: weight for one, weight in config.platforms.items()},
+        "mix": mixes,
+        "tiers": _differing(config.tiers, default.tiers, list(TIERS)),
+        "treatments": {
+            scene: {
+                word: _differing(one, Treatment(), ["tags", *TREATMENT])
+                for word, one in by_word.items()
+            }
+            for scene, by_word in config.treatments.items()
+        },
+    }
 
 
 def toml(tables: Mapping[str, Any]) -> str:

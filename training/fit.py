@@ -74,11 +74,17 @@ def fit(
             for scene, one in config.pipelines.items()
         },
         origin=_origin(shop, config, as_of_ms) | {"scorers": dict(scorers.said)},
+        mixes={
+            scene: mix.fitted(shop.histories, bundle.taste, shop.catalog, as_of_ms)
+            for scene, mix in config.mixes.items()
+        },
+        tiers=config.tiers,
+        treatments=config.treatments,
         rankers=scorers.rankers,
         blends=scorers.blends,
         reach=scorers.reach,
         facts=facts,
-    )
+    ).ready()
 
 
 def _models(
@@ -119,6 +125,7 @@ def learned_taste(shop: Shop, config: TrainConfig, as_of_ms: int) -> Taste:
         by_type=dict(config.weights),
         half_life_days=config.half_life_days,
         watch=WatchCurve.fit(plays.value, duration_s),
+        by_platform=dict(config.platforms),
     )
     return Taste(weighting=weighting, video_s=video_s)
 

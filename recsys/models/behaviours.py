@@ -123,5 +123,6 @@ def acts_of(rows: Rows, seed: int) -> Acts:
         value=np.full(n, np.nan, dtype=np.float32),
         duration_s=np.full(n, np.nan, dtype=np.float32),
         order=np.zeros(n, dtype=np.int64),
+        platform=np.zeros(n, dtype=np.int8),
     )
     return Acts(Histories(events, rows.offsets), rows.weights[order], 0)

@@ -15,7 +15,7 @@ from tests.faults.defects import PLAIN_STOP, TWO_READS
 
 # The machine of a test does other things, too; what is asserted does not depend on the rate.
 PRESS = Press(lists_per_second=500, connections=64)
-TIMES = 10
+TIMES = [3, pytest.param(10, marks=pytest.mark.nightly)]
 
 
 def check_nothing_dropped(broken: Broken) -> None:
@@ -25,9 +25,10 @@ def check_nothing_dropped(broken: Broken) -> None:
     assert broken.lost == set()
 
 
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_workers_come_and_go_and_no_request_notices(home, number):
-    broken = rolling_restart(home, times=TIMES, number=number, press=PRESS)
+def test_workers_come_and_go_and_no_request_notices(home, number, times):
+    broken = rolling_restart(home, times=times, number=number, press=PRESS)
     check_nothing_dropped(broken)
     assert broken.more["exit_s"] <= 10
 
@@ -39,7 +40,7 @@ def test_the_count_of_dropped_requests_sees_a_stop_that_does_not_drain(home):
 
 def test_bundles_are_swapped_and_no_answer_is_of_two(home):
     (home.root / "dapei.toml").write_text("[serve]\npoll_s = 0.05\n")
-    check_nothing_dropped(swapped_bundles(home, times=20))
+    check_nothing_dropped(swapped_bundles(home, times=10))
 
 
 def test_an_answer_of_two_bundles_would_be_seen(home):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.blend import N_BEST, Blend, Blended, spreads, unitless
+from recsys.blend import N_BEST, Blend, Blended, ByLength, spreads, unitless
 from recsys.catalog import Kind
 from recsys.interactions import Row
 from recsys.models.graph import Graph
@@ -120,3 +120,21 @@ def test_the_reason_is_the_item_of_the_same_taste():
     row = Row(np.array([0, 60], dtype=np.int32), np.ones(2, dtype=np.float32))
     reasons = blended(0.5, 0.5).because(row, np.array([1, 61], dtype=np.int32))
     assert [reason.item_idx for reason in reasons] == [0, 60]
+
+
+def test_who_has_few_items_is_answered_by_a_blend_of_their_own():
+    short, long = (Blend(np.array(w, dtype=np.float32)) for w in ([1, 0], [0, 1]))
+    models = [Graph().fit(people(), CATALOG), Spectral().fit(people(), CATALOG)]
+    rows = people(8, seed=3)
+    bound = int(np.median(np.diff(rows.offsets)))
+    both = Blended(models, ByLength(np.array([bound]), (short, long)))
+    dense = both.score(rows)
+    for place in range(len(rows)):
+        row = rows[place]
+        alone = Blended(models, long if len(row) >= bound else short)
+        np.testing.assert_allclose(dense[place], alone.score(rows)[place])
+        np.testing.assert_array_equal(
+            both.candidates(row, 9, None).items, alone.candidates(row, 9, None).items
+        )
+    assert both.blend.is_used.all()
+    assert both.blend.among(np.array([1])).of(0).weights.tolist() == [0]

@@ -243,7 +243,7 @@ def test_bundle_in_another_folder_is_refused(written, key):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "has format 2; allowed: 1"),
+        ({"format": 3}, "has format 3; allowed: 2"),
         ({"models": {"near": {"model": "gone", "parameters": {}}}}, "does not fit this code"),
         ({"models": {"near": {"model": "near", "parameters": {"x": 1}}}}, "does not fit this code"),
         ({"models": {}}, "names what is not there: ..near"),

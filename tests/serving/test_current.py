@@ -8,7 +8,7 @@ from recsys.events import EventType, millis
 from recsys.histories import Histories, History
 from recsys.ids import IdMap
 from recsys.overlay import Overlay
-from serving.current import Current, newest, until
+from serving.current import SHOWN_KEPT, Current, newest, until
 from tests.planted import NOW, FixedForAll, bundle_of, event, history_of, item
 
 CATALOG = Catalog.of([item(n) for n in range(5)])
@@ -77,9 +77,9 @@ def test_orders_and_refunds_outlast_what_was_watched_since():
 
 
 def test_impressions_push_nothing_out():
-    seen = [event("item-1000", EventType.IMPRESSION, event_id=f"event-{n}") for n in range(50)]
+    seen = [event("item-1000", EventType.IMPRESSION, event_id=f"event-{n}") for n in range(250)]
     history = history_of(CATALOG, event("item-1002", at=NOW - timedelta(hours=1)), *seen)
-    assert newest(history, 3).item.tolist() == [2]
+    assert newest(history, 3).item.tolist() == [2] + [0] * SHOWN_KEPT
 
 
 def test_times_ahead_of_the_clock_count_as_now():

@@ -4,6 +4,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from recsys.blend import Blend, ByLength
 from recsys.catalog import Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Ranking
@@ -16,6 +17,7 @@ from training.blend import (
     Held,
     Races,
     all_fitted,
+    blend_by_length,
     blend_for,
     held_back,
     learn_blend,
@@ -127,8 +129,8 @@ def test_two_sources_that_each_know_half_both_count():
 
 def test_what_tells_tastes_and_what_tells_the_popular_in_them_both_count():
     makers = {"popularity": Popularity, "graph": Graph}
-    weights = learn_blend(makers, people(600), CATALOG, kind=None, k=5, seed=0).weights
-    assert (weights > 0.1).all()
+    blend = learn_blend(makers, people(600), CATALOG, kind=None, k=5, seed=0)
+    assert (blend.of(20).weights > 0.1).all()
 
 
 def test_nobody_to_ask_means_all_alike():
@@ -155,3 +157,33 @@ def test_held_back_items_may_be_given():
     makers = {"wrong": lambda: told(0, 0, 5, 4), "right": lambda: told(5, 4)}
     blend = blend_for(makers, [held], CATALOG, kind=Kind.PRODUCT, k=5)
     np.testing.assert_array_equal(blend.weights, [0, 1])
+
+
+def races_by_length(n_people: int) -> tuple[Races, np.ndarray]:
+    """Of two sources the first is right for short histories, the second for long ones."""
+    n_items = np.arange(n_people) % 60
+    gains = np.zeros((n_people, 4), dtype=np.float32)
+    gains[:, 0] = 1
+    parts = np.zeros((2, n_people, 4), dtype=np.float32)
+    is_long = n_items >= 40
+    parts[0, ~is_long, 0], parts[0, is_long, 1] = 2, 3
+    parts[1, is_long, 0], parts[1, ~is_long, 1] = 2, 3
+    return Races(parts, gains, 2), n_items
+
+
+def test_short_and_long_histories_get_weights_of_their_own():
+    races, n_items = races_by_length(3_000)
+    blend = blend_by_length(races, n_items)
+    assert isinstance(blend, ByLength)
+    assert blend.of(5).weights[0] > blend.of(59).weights[0]
+    assert blend.of(5).weights[0] == pytest.approx(1)
+
+
+def test_too_few_people_share_their_weights():
+    races, n_items = races_by_length(600)
+    assert isinstance(blend_by_length(races, n_items), Blend)
+
+
+def test_histories_of_one_length_share_their_weights():
+    races, n_items = races_by_length(3_000)
+    assert isinstance(blend_by_length(races, np.full_like(n_items, 7)), Blend)

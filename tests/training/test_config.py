@@ -3,11 +3,12 @@ import tomllib
 import pytest
 
 from recsys.errors import ConfigError, UnknownModel
-from recsys.events import EventType
+from recsys.events import EventType, Platform
 from recsys.models.base import parameters
 from recsys.models.table import MODELS
 from recsys.scenes import SCENES
 from recsys.stages import STAGES
+from recsys.tiers import Treatment
 from training.config import ALL_TYPES, TrainConfig, train_config
 
 
@@ -179,3 +180,45 @@ def test_a_scene_may_name_its_scorer():
     config = config_of("[pipelines.home]\nscorer = 'ranker'")
     assert config.pipelines["home"].scorer == "ranker"
     assert {one.scorer for one in config.unscored.pipelines.values()} == {"rrf"}
+
+
+def test_what_an_operator_sets_about_people():
+    config = config_of(
+        "[mix.home]\nfloor = 0.1\nceiling = 0.4\nin_row = 2\nexploration = 0\n"
+        "[mix.product]\nfloor = 0.5\n"
+        "[tiers]\nmember_orders = 5\nlapsed_days = 14\n"
+        '[treatments.home.new]\ntags = ["欢迎"]\nevery = 3\nceiling = 0.2\n'
+        "[platforms]\ndouyin = 0.5\nminiprogram = 2"
+    )
+    home = config.mixes["home"]
+    assert (home.floor, home.ceiling, home.in_row, home.exploration) == (0.1, 0.4, 2, 0)
+    assert config.mixes["product"].floor == 0.5
+    assert (config.tiers.member_orders, config.tiers.lapsed_days) == (5, 14)
+    assert config.tiers.member_spend_minor == TrainConfig().tiers.member_spend_minor
+    assert config.treatments["home"]["new"] == Treatment(tags=("欢迎",), every=3, ceiling=0.2)
+    assert config.platforms == {Platform.DOUYIN: 0.5, Platform.MINIPROGRAM: 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[mix.home]\nfloor = 0.7", "floor is above the ceiling, got 0.7 and 0.6"),
+        (
+            "[mix.home]\nceiling = 1.2",
+            r"\[mix\.home\] ceiling is out of range, got 1.2; allowed: 0",
+        ),
+        ("[mix.cart]\nfloor = 0", "got 'cart'; allowed: home, post_checkout, product"),
+        ("[mix.home]\nvideo = 3", "got 'video'; allowed: floor, ceiling, in_row, exploration"),
+        ("[tiers]\nmember_orders = 1.5", "member_orders is not a whole number"),
+        ("[tiers]\ngold = 1", "allowed: member_orders"),
+        ("[treatments.home.vip]\nevery = 2", "got 'vip'; allowed: new, returning, member, lapsed"),
+        ("[treatments.home.new]\nevery = 0", "every is out of range, got 0; allowed: 1 to 100"),
+        ('[treatments.home.new]\ntags = "a"', "tags is no list of texts"),
+        ("[treatments.shelf.new]\nevery = 2", "got 'shelf'"),
+        ("[platforms]\nweibo = 1", "got 'weibo'; allowed: douyin, channels"),
+        ("[platforms]\ndouyin = -1", "douyin is out of range"),
+    ],
+)
+def test_what_nobody_can_set_about_people(text, message):
+    with pytest.raises(ConfigError, match=message):
+        config_of(text)

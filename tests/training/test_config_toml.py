@@ -5,13 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.events import EVENT_WORDS
+from recsys.audience import AUDIENCES
+from recsys.events import EVENT_WORDS, Platform
+from recsys.mix import Mix
 from recsys.models.base import parameters
 from recsys.models.table import MODELS
 from recsys.pipeline import Pipeline
 from recsys.scenes import SCENES
 from recsys.stages import STAGES
+from recsys.tiers import Tiers, Treatment
 from training.config import ORDERED_BY, ROWS, TrainConfig, train_config
+from training.config_shop import TIERS
 from training.config_toml import dumped, said, toml
 
 NUMBERS = st.floats(min_value=0, max_value=1e30) | st.integers(0, 10**12)
@@ -76,7 +80,30 @@ def files(draw):
             st.sampled_from(sorted(EVENT_WORDS)), st.floats(-1e9, 1e9), max_size=4
         ),
     }
+    share = st.floats(0, 1)
+    mix = {"floor": st.floats(0, 0.2), "ceiling": st.floats(0.2, 1), "in_row": st.integers(0, 9)}
+    treatment = {"tags": st.lists(NAMES), "every": st.integers(1, 9), "ceiling": share}
+    tiers = {name: st.integers(0, 9) for name in TIERS}
     return {
+        "mix": draw(
+            st.dictionaries(
+                st.sampled_from(["home", "product"]),
+                st.fixed_dictionaries({}, optional={**mix, "exploration": share}),
+            )
+        ),
+        "tiers": draw(st.fixed_dictionaries({}, optional=tiers)),
+        "treatments": draw(
+            st.dictionaries(
+                st.sampled_from(sorted(SCENES)),
+                st.dictionaries(
+                    st.sampled_from(sorted(AUDIENCES)),
+                    st.fixed_dictionaries({}, optional=treatment),
+                    max_size=2,
+                ),
+                max_size=2,
+            )
+        ),
+        "platforms": draw(st.dictionaries(st.sampled_from([*map(str, Platform)]), NUMBERS)),
         "train": draw(st.fixed_dictionaries({}, optional=train)),
         "models": models,
         "pipelines": draw(st.dictionaries(st.sampled_from(sorted(SCENES)), pipeline, max_size=2)),
@@ -92,11 +119,18 @@ def test_every_configuration_survives_the_way_to_toml_and_back(written):
 def test_every_part_of_a_configuration_is_tried_above():
     assert {f.name for f in fields(TrainConfig)} == {
         "half_life_days", "holdout_days", "seed", "people", "scorer_people",
-        "weights", "models", "pipelines",
+        "weights", "models", "pipelines", "platforms", "mixes", "tiers", "treatments",
     }  # fmt: skip
     assert {f.name for f in fields(Pipeline)} == {
         "name", "sources", "stages", "fusion_k", "video_share", "scorer", "objective",
     }  # fmt: skip
+
+
+def test_every_word_about_people_is_tried_above():
+    learned = {"video", "product", "prior_seats", "usual", "staying", "half_life_days"}
+    assert {f.name for f in fields(Mix)} - learned == {"floor", "ceiling", "in_row", "exploration"}
+    assert {f.name for f in fields(Tiers)} == set(TIERS)
+    assert {f.name for f in fields(Treatment)} == {"tags", "every", "ceiling"}
 
 
 def test_defaults_need_no_word():

@@ -77,6 +77,7 @@ def test_last_items_that_each_person_found_are_asked_about_where_nothing_has_a_t
         "value": np.full(9, np.nan, dtype=np.float32),
         "duration_s": np.full(9, np.nan, dtype=np.float32),
         "order": np.zeros(9, dtype=np.int64),
+        "platform": np.zeros(9, dtype=np.int8),
     }
     # Persons: four items of which 7 was found last; nobody; two of which 9 was.
     histories = Histories(History(**columns), np.array([0, 6, 6, 9]))

@@ -39,4 +39,5 @@ def _history(acts: list[Act]) -> History:
         value=np.full(n, np.nan, dtype=np.float32),
         duration_s=np.full(n, np.nan, dtype=np.float32),
         order=np.array([order for _, _, _, order in acts], dtype=np.int64),
+        platform=np.zeros(n, dtype=np.int8),
     )

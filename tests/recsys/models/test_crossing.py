@@ -35,6 +35,7 @@ def events(told) -> History:
         value=unsaid,
         duration_s=unsaid,
         order=np.zeros(n, dtype=np.int64),
+        platform=np.zeros(n, dtype=np.int8),
     )
 
 

@@ -42,6 +42,7 @@ def rows_of(*people: list[tuple[int, float | None]]) -> Rows:
                 value=np.full(n, np.nan, dtype=np.float32),
                 duration_s=np.full(n, np.nan, dtype=np.float32),
                 order=np.zeros(n, dtype=np.int64),
+                platform=np.zeros(n, dtype=np.int8),
             )
         )
         counts.append(n)

@@ -1,0 +1,194 @@
+"""Items with a claim to be seen now: running campaigns, what is meant for this part of the people.
+
+Nothing need have been learned of them; they get seats of their own, among their kind, and stages
+hold for them as for all others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.audience import AUDIENCES
+from recsys.campaigns import Campaigns, Offer
+from recsys.catalog import Catalog, Idxs
+from recsys.ids import hash64
+from recsys.interactions import Row
+from recsys.models.base import Because
+from recsys.pipeline import (
+    Candidates,
+    Context,
+    Course,
+    Pipeline,
+    Placed,
+    Source,
+    among,
+    place,
+)
+from recsys.tiers import Treatment
+
+SOURCE = "claims"
+# So many of the newest that claim seats at one moment are looked at.
+MAX_CLAIMING = 200
+# Of its kind's seats the second and every fifth from there on is for who claims one; in a live
+# session the goods of the session come before all else.
+FIRST_SEAT, EVERY = 1, 5
+LIVE_SCENE, HOME = "live", "home"
+CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Claims:
+    """What of a catalogue may claim seats, prepared so that no request looks at all of it.
+
+    Attributes
+    ----------
+    campaigns
+        Those that claim seats in some scene.
+    meant
+        Items that are meant for a part of the people, newest first.
+    treated
+        By scene and part of the people: items that a treatment gives seats to, newest first.
+    treatments
+        By scene and part of the people.
+    """
+
+    campaigns: Campaigns
+    meant: Idxs
+    treated: Mapping[tuple[str, str], Idxs]
+    treatments: Mapping[str, Mapping[str, Treatment]]
+    is_personal: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, catalog: Catalog, treatments: Mapping[str, Mapping[str, Treatment]]) -> Self:
+        """Those of a catalogue; a pass over it."""
+        treated = {
+            (scene, word): _newest(_tagged(catalog, one.tags), catalog)
+            for scene, by_word in treatments.items()
+            for word, one in by_word.items()
+        }
+        return cls(
+            campaigns=catalog.campaigns.of_offer(Offer.FLASH, Offer.TOPIC, Offer.LIVE),
+            meant=_newest(np.flatnonzero(catalog.audience), catalog),
+            treated=treated,
+            treatments=treatments,
+        )
+
+    def treatment(self, context: Context) -> Treatment | None:
+        """What is done for this person in this scene, by what says most of them."""
+        by_word = self.treatments.get(context.scene, {})
+        return next((by_word[word] for word in context.standing.words if word in by_word), None)
+
+    def claiming(self, context: Context) -> Idxs:
+        """The items that claim a seat in this list, each once."""
+        offers = CLAIMING.get(context.scene, ())
+        found = []
+        if offers and len(self.campaigns):
+            running = self.campaigns.running(context.at_ms).of_offer(*offers)
+            if context.session:
+                named = np.array([one == context.session for one in running.names.all()], np.bool_)
+                running = running.take(named[running.name])
+            found.append(running.item[np.argsort(-running.starts_ms, kind="stable")])
+        if context.scene == HOME:
+            found.append(self.meant)
+        found += [
+            self.treated[context.scene, word]
+            for word in context.standing.words
+            if (context.scene, word) in self.treated
+        ]
+        if not any(map(len, found)):
+            return np.empty(0, dtype=np.int32)
+        items = np.concatenate(found)
+        _, firsts = np.unique(items, return_index=True)
+        return np.asarray(items[np.sort(firsts)], dtype=np.int32)
+
+    def because(self, _row: Row, items: Idxs) -> list[Because | None]:
+        """Nothing of the person's own: the item's campaign or audience is the reason."""
+        return [None] * len(items)
+
+    def joined(self, placed: Placed, course: Course) -> Placed:
+        """The list with the claiming items seated in it, each kind's among its own, up to k.
+
+        Returns
+        -------
+        Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
+        """
+        context, catalog = course.context, course.catalog
+        old = placed.candidates
+        old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
+        items = self.claiming(context)
+        new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
+        new.parts[-1] = 1.0
+        for name in course.pipeline.stages:
+            new = course.stages[name](new, context, catalog)
+        new = new.take(np.flatnonzero(np.isin(catalog.kind[new.items], context.kinds)))
+        if len(new) == 0:
+            return replace(placed, candidates=old)
+        new = new.take(_order(new.items, placed, context.seed)[:MAX_CLAIMING])
+        old = old.without(among(old.items, new.items))
+        treatment = self.treatment(context)
+        every = 1 if context.scene == LIVE_SCENE else treatment.every if treatment else EVERY
+        races = {}
+        for kind in context.kinds:
+            mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
+            races[kind] = _seated(mine, theirs, every)
+        return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
+
+
+def _newest(items: NDArray[np.integer], catalog: Catalog) -> Idxs:
+    order = np.argsort(-catalog.published_ms[items], kind="stable")[:MAX_CLAIMING]
+    return items[order].astype(np.int32)
+
+
+def _tagged(catalog: Catalog, tags: tuple[str, ...]) -> Idxs:
+    wanted = catalog.tag_names.find_all(tags)
+    owners, found = catalog.tags.rows(np.arange(len(catalog)))
+    return np.unique(owners[np.isin(found, wanted)]).astype(np.int32)
+
+
+def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
+    """What the scorer put first comes first; of the others now the one, now the other."""
+    drawn = np.array([hash64(f"{seed} {item_idx}") for item_idx in items.tolist()], np.float64)
+    if placed.scored is None:
+        return np.argsort(drawn, kind="stable")
+    known = dict(zip(placed.scored.racing.items.tolist(), placed.scored.scores, strict=True))
+    scores = np.array([known.get(item_idx, -np.inf) for item_idx in items.tolist()])
+    return np.lexsort((drawn, -scores))
+
+
+def _seated(old: Candidates, new: Candidates, every: int) -> Candidates:
+    """One kind's list with claiming items at their seats; the old ones keep their order."""
+    if every == 1:
+        seats = np.arange(len(new), dtype=np.float64)
+    else:
+        seats = FIRST_SEAT + every * np.arange(len(new), dtype=np.float64)
+    free = np.setdiff1d(np.arange(len(old) + len(new)), seats)[: len(old)]
+    order = np.argsort(np.concatenate([free, seats]), kind="stable")
+    # A score orders one list, and a claim is of no scale with what others are ranked by.
+    scores = np.concatenate([old.scores, np.full(len(new), np.nan)])[order]
+    filled = _filled(scores, float(old.scores[0]) if len(old) else 0.0)
+    both = Candidates(
+        np.concatenate([old.items, new.items]),
+        np.concatenate([old.scores, new.scores]),
+        np.concatenate([old.parts, new.parts], axis=1),
+    ).take(order)
+    return replace(both, scores=filled)
+
+
+def _filled(scores: NDArray[np.float64], first: float) -> NDArray[np.float64]:
+    """Each unknown score is that of the known one before it, or the first."""
+    known = np.concatenate([[first], scores])
+    places = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
+    return np.asarray(known[places][1:])
+
+
+def with_source(pipeline: Pipeline) -> Pipeline:
+    """The pipeline with the source of claims behind its own."""
+    return replace(pipeline, sources=(*pipeline.sources, Source(name=SOURCE, model=SOURCE)))
+
+
+def words_of(mask: int) -> list[str]:
+    """The parts of the people that an item is meant for, as words."""
+    return [word for word, bit in AUDIENCES.items() if mask & bit]

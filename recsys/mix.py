@@ -1,0 +1,238 @@
+"""How much of a mixed list is for sale: learned of each person from watching, buying and staying.
+
+What a kind of item brings a seat, and what a visit full of products does to coming back, are drawn
+to what is usual as far as the person's own past is short. Between the bounds an operator sets, the
+share is the best of: half of what products bring times the logarithm of their share, the same of
+videos, and what the share changes about coming back. The logarithms say that further seats bring
+less, so that neither kind takes all; without the last term the shares are as what the kinds bring.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys import kernels_visits
+from recsys.catalog import Catalog
+from recsys.histories import UNDATED, Histories
+from recsys.ids import hash64
+from recsys.interactions import Acts, Row, Taste
+from recsys.kernels_visits import ACTS, GAINS, N_SUMS, SEEN, VISITS
+
+Floats = NDArray[np.float64]
+
+# So many shares between floor and ceiling, both included, are told apart.
+N_LEVELS = 9
+# Acts nobody told an impression of stand for so many seats: a third of what is seen is acted on.
+SEATS_AN_ACT = 3.0
+# A day with fewer impressions says nothing of how much of it was for sale.
+LEAST_SEEN = 5
+# Coming back is looked for so many days.
+STAYING_DAYS = 7
+# A person's own slope of coming back counts as the usual one where squares of their shares, about
+# their mean, come to so much.
+PRIOR_SQUARES = 2.0
+# How many seats of what is usual a person's own may count against.
+PRIORS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+FINEST = 2.0**-64
+
+
+class Share(NamedTuple):
+    """What became of one list: the share of products, and how likely it was to be that."""
+
+    commerce: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """The share of products in one scene.
+
+    Parameters
+    ----------
+    floor, ceiling
+        The least and the largest share of products, 0 to 1.
+    in_row
+        So many commercial items (products, and what carries the 广告 mark) may follow each other;
+        0 means any number.
+    exploration
+        The share of lists of known persons that get any share between the bounds, each as likely,
+        so that it stays known what shares do; 0 to 1.
+    half_life_days
+        After this long what was seen counts half, as what was done does; 0 means no decay.
+    video, product
+        Learned: what one seat of a kind usually brings, in weights of events.
+    prior_seats
+        Learned: a person's own seats count as what is usual where there are so many.
+    usual
+        Learned: the usual share of products among what people see.
+    staying
+        Learned: how many more days of the next week people come back on after a visit of products
+        only than after one of videos only.
+    """
+
+    floor: float = 0.2
+    ceiling: float = 0.6
+    in_row: int = 3
+    exploration: float = 0.05
+    half_life_days: float = 60.0
+    video: float = 1.0
+    product: float = 1.0
+    prior_seats: float = 40.0
+    usual: float = 0.5
+    staying: float = 0.0
+
+    def share(self, row: Row, catalog: Catalog, seed: int) -> Share:
+        """The share of products for one person's row; the same for the same seed."""
+        acts = row.acts
+        if acts is None or len(acts.events) == 0:
+            # Nobody's list is tried out on: it is the same for all of whom nothing is known.
+            return Share(self._level(self.best(NOTHING)), 1.0)
+        sums = self.seen_by(acts, catalog)[0].tolist()
+        return self._drawn(self._level(self.best(sums)), seed)
+
+    def seen_by(self, acts: Acts, catalog: Catalog) -> Floats:
+        """Shape (n_persons, N_SUMS). What each person saw, did and came back for.
+
+        Of each kind, videos before products: gains, impressions, acts; then visits, and over these
+        the sums of the share of products, of days come back on, of the square of the one, of both.
+        """
+        events = acts.events
+        found: Floats = kernels_visits.visited(
+            events.item,
+            events.type,
+            events.at_ms,
+            acts.weights,
+            acts.histories.offsets,
+            catalog.kind,
+            self.half_life_days,
+            acts.at_ms,
+            STAYING_DAYS,
+            LEAST_SEEN,
+        )
+        return found
+
+    def best(self, sums: Sequence[float]) -> float:
+        """The best share for a person's sums, as `seen_by` gives them, within the bounds."""
+        video, product = self.rates(sums)
+        # What a day more is worth, a seat: a visit has as many seats as this list.
+        day = self.usual * product + (1 - self.usual) * video
+        peak = _peak(product, video, 2 * self.slope(sums) * day)
+        return min(max(peak, self.floor), self.ceiling)
+
+    def rates(self, sums: Sequence[float]) -> tuple[float, float]:
+        """What one seat of each kind brings the person: video, product."""
+        video_seats, product_seats = seats_of(sums, self.usual)
+        prior, gains = self.prior_seats, sums[GAINS : GAINS + 2]
+        return (
+            (max(gains[0], 0.0) + prior * self.video) / (video_seats + prior),
+            (max(gains[1], 0.0) + prior * self.product) / (product_seats + prior),
+        )
+
+    def slope(self, sums: Sequence[float]) -> float:
+        """How many days of the next week a visit of products only costs (below 0) or brings."""
+        squares, products = about_means(sums)
+        return (products + PRIOR_SQUARES * self.staying) / (squares + PRIOR_SQUARES)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The shares that are told apart, ascending."""
+        if self.floor == self.ceiling:
+            return (self.floor,)
+        step = (self.ceiling - self.floor) / (N_LEVELS - 1)
+        return tuple(self.floor + step * level for level in range(N_LEVELS))
+
+    def _level(self, share: float) -> float:
+        return min(self.levels, key=lambda level: abs(level - share))
+
+    def _drawn(self, best: float, seed: int) -> Share:
+        levels = self.levels
+        chance = (hash64(f"mix {seed}") + 0.5) * FINEST
+        share = best
+        if chance < self.exploration:
+            share = levels[min(int(chance / self.exploration * len(levels)), len(levels) - 1)]
+        told = self.exploration / len(levels)
+        return Share(share, told + (1 - self.exploration if share == best else 0.0))
+
+    def fitted(self, histories: Histories, taste: Taste, catalog: Catalog, at_ms: int) -> "Mix":
+        """The same with what is usual learned from everybody's histories up to a moment."""
+        mix = replace(self, half_life_days=taste.weighting.half_life_days)
+        acts = taste.acts(histories, at_ms)
+        sums = mix.seen_by(acts, catalog)
+        totals = sums.sum(axis=0)
+        seen = totals[SEEN : SEEN + 2]
+        if seen.sum() >= LEAST_SEEN * 2:
+            mix = replace(mix, usual=float(seen[1] / seen.sum()))
+        seats = np.array(seats_of(totals.tolist(), mix.usual))
+        if not (seats > 0).all() or not (totals[GAINS : GAINS + 2] > 0).all():
+            # Without both kinds in it the past says nothing of what to choose.
+            return mix
+        video, product = totals[GAINS : GAINS + 2] / seats
+        mix = replace(mix, video=float(video), product=float(product))
+        mix = replace(mix, prior_seats=mix._prior_seats(acts, catalog))
+        squares, products = np.array([about_means(one) for one in sums.tolist()]).sum(axis=0)
+        # As if everybody together had once seen that shares change nothing.
+        return replace(mix, staying=float(products / (squares + PRIOR_SQUARES)))
+
+    def _prior_seats(self, acts: Acts, catalog: Catalog) -> float:
+        """With how many seats of the usual the first half of the past foretells the second best."""
+        at_ms = acts.events.at_ms
+        dated = at_ms[at_ms != UNDATED]
+        if len(dated) == 0:
+            return self.prior_seats
+        is_first = at_ms < np.median(dated)
+        first, second = (
+            self.seen_by(acts.chosen(chosen), catalog) for chosen in (is_first, ~is_first)
+        )
+        errors = [_error(replace(self, prior_seats=n), first, second) for n in PRIORS]
+        return PRIORS[int(np.argmin(errors))] if any(errors) else self.prior_seats
+
+
+def _error(mix: Mix, first: Floats, second: Floats) -> float:
+    """How far what both kinds bring later lies from what is foretold, squared, over all seats."""
+    total = 0.0
+    for before, later in zip(first.tolist(), second.tolist(), strict=True):
+        if not any(before[GAINS:VISITS]):
+            continue
+        foretold, gains = mix.rates(before), later[GAINS : GAINS + 2]
+        for rate, gain, seats in zip(foretold, gains, seats_of(later, mix.usual), strict=True):
+            if seats > 0:
+                total += seats * (gain / seats - rate) ** 2
+    return total
+
+
+def seats_of(sums: Sequence[float], usual: float) -> tuple[float, float]:
+    """On how many seats a person saw videos, and products; untold ones are split as is usual."""
+    seen, acts = sums[SEEN : SEEN + 2], sums[ACTS : ACTS + 2]
+    untold = SEATS_AN_ACT * max(0.0, sum(acts) - sum(seen))
+    return seen[0] + (1 - usual) * untold, seen[1] + usual * untold
+
+
+def about_means(sums: Sequence[float]) -> tuple[float, float]:
+    """Of a person's visits: the squares of shares about their mean, and with days come back on.
+
+    About the person's own mean, or who likes the shop much, and is shown many products, would seem
+    to come back for them.
+    """
+    n, shares, days, squares, products = sums[VISITS : VISITS + 5]
+    if n < 2:
+        return 0.0, 0.0
+    return max(squares - shares * shares / n, 0.0), products - shares * days / n
+
+
+def _peak(product: float, video: float, staying: float) -> float:
+    """Where product·log(s) + video·log(1 − s) + staying·s is largest, 0 to 1."""
+    both = product + video
+    if both <= 0:
+        return 0.5
+    if abs(staying) < 1e-9 * both:
+        return product / both
+    # Its derivative times s (1 − s) is a parabola with one root inside.
+    straight = staying - both
+    return (straight + sqrt(straight * straight + 4 * staying * product)) / (2 * staying)
+
+
+NOTHING: tuple[float, ...] = (0.0,) * N_SUMS
