@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.events import Event, EventType, Platform, moment
+from recsys.events import PLATFORM_NUMBERS, Event, EventType, Platform, moment
 from recsys.histories import History
 from training.sample_goods import PLATFORMS, Ints
 from training.simulation.market import NOTHING, Floats
@@ -15,6 +15,7 @@ from training.simulation.market import NOTHING, Floats
 # Positions of platforms in acts: where people watch, then the shop itself.
 PLACES = (*PLATFORMS, Platform.MINIPROGRAM)
 IN_SHOP = len(PLATFORMS)
+NUMBERS = np.array([PLATFORM_NUMBERS[one] for one in PLACES], dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -92,19 +93,19 @@ class Acts:
         return replace(self, type=np.full(len(self), int(type)), at_ms=at_ms)
 
     def histories(self) -> dict[int, History]:
-        """By person what they did, in positions of the market; impressions are left out."""
-        acts = self.take(self.type != EventType.IMPRESSION)
-        is_counted = np.isin(acts.type, (EventType.ORDER, EventType.REFUND))
+        """By person what they did, in positions of the market."""
+        is_counted = np.isin(self.type, (EventType.ORDER, EventType.REFUND))
         whole = History(
-            item=acts.item.astype(np.int32),
-            type=acts.type.astype(np.int8),
-            at_ms=acts.at_ms,
-            value=np.where(is_counted, 1.0, acts.seconds).astype(np.float32),
-            duration_s=acts.duration_s.astype(np.float32),
-            order=acts.order,
+            item=self.item.astype(np.int32),
+            type=self.type.astype(np.int8),
+            at_ms=self.at_ms,
+            value=np.where(is_counted, 1.0, self.seconds).astype(np.float32),
+            duration_s=self.duration_s.astype(np.float32),
+            order=self.order,
+            platform=NUMBERS[self.place],
         )
-        people, starts = np.unique(acts.who, return_index=True)
-        ends = [*starts.tolist(), len(acts)][1:]
+        people, starts = np.unique(self.who, return_index=True)
+        ends = [*starts.tolist(), len(self)][1:]
         spans = zip(people.tolist(), starts.tolist(), ends, strict=True)
         return {person: whole.take(slice(start, end)) for person, start, end in spans}
 

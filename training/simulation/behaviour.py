@@ -127,7 +127,9 @@ class Behaviour:
         spent_s = examined * np.where(is_product, np.where(opened, PAGE_S, GLANCE_S), watched_s)
         at_ms = pages.at_ms[:, None] + (1_000 * (np.cumsum(spent_s, axis=1) - spent_s)).astype(int)
         seen = _seen(pages, examined, at_ms)
-        acts = [Acts.of(EventType.IMPRESSION, seen), *self._watch(seen, share[examined])]
+        # Platforms tell the shop what was watched, and not what was only on a screen.
+        told = seen.take(seen.shown != NOTHING)
+        acts = [Acts.of(EventType.IMPRESSION, told), *self._watch(seen, share[examined])]
         acts += self._open(seen.take(opened[examined]), np.full(int((opened & examined).sum()), -1))
         # What a platform shows is not the shop's doing.
         in_shop = pages.place == IN_SHOP

@@ -9,13 +9,14 @@ import numpy as np
 
 from data.home import Home
 from recsys.bundle import Bundle
+from recsys.catalog import Item
 from recsys.events import EventType, moment
 from recsys.histories import History
 from recsys.interactions import DAY_MS
 from recsys.recommend import Request, recommend
 from training.config import TrainConfig
 from training.sample_goods import TASTES, Ints
-from training.simulation.market import Placed
+from training.simulation.acts import IN_SHOP, NUMBERS
 from training.simulation.people import COLD
 from training.simulation.planted import of_old, of_today
 from training.simulation.shopfront import Near
@@ -29,7 +30,6 @@ LIST_K = 20
 COLD_MOST = COLD + 0.9
 PAGE_S = 40.0
 BETWEEN_MS = 60_000
-IN_AGAIN = 50
 
 
 @dataclass(slots=True, eq=False)
@@ -53,13 +53,7 @@ class Lived:
         world = World.drawn(seed, Size(n_people=PEOPLE, is_small=True), more)
         shop = Near(Home(folder), world.item_ids, TrainConfig().unscored)
         lived(world, shop, DAYS, learn_every=DAYS)
-        made = cls(world, shop, world.start_ms + DAY_MS // 2)
-        # Sold out from the first day and in again: known to the bundle, and nobody ever met them.
-        shop.put_items(
-            [replace(one.item, stock=IN_AGAIN) for one in of_old() if one.item.stock == 0],
-            moment(world.start_ms),
-        )
-        return made
+        return cls(world, shop, world.start_ms + DAY_MS // 2)
 
     @property
     def bundle(self) -> Bundle:
@@ -82,9 +76,9 @@ class Lived:
         self, kind: EventType, items: Sequence[int] | Ints, *, days_ago: float = 0.01, order: int = 0
     ) -> History:
         """One act on each item, a minute apart, as long ago as said; a play goes to the end."""
-        chosen = np.asarray(items, dtype=np.int32)
+        chosen, market = np.asarray(items, dtype=np.int32), self.world.market
         n, start = len(chosen), self.now_ms - round(days_ago * DAY_MS)
-        length_s = self.world.market.duration_s[chosen]
+        length_s = market.duration_s[chosen]
         value = {EventType.PLAY: length_s, EventType.VIEW: np.full(n, PAGE_S)}.get(kind, np.ones(n))
         return History(
             item=chosen,
@@ -93,6 +87,7 @@ class Lived:
             value=np.asarray(value, dtype=np.float32),
             duration_s=np.where(kind is EventType.PLAY, length_s, np.nan).astype(np.float32),
             order=np.full(n, order, dtype=np.int64),
+            platform=NUMBERS[np.where(market.is_product[chosen], IN_SHOP, market.platform[chosen])],
         )
 
     def watched(self, videos: Sequence[int] | Ints, *, days_ago: float = 0.01) -> History:
@@ -137,13 +132,9 @@ class Lived:
         }
         return replace(self.bundle, pipelines=pipelines)
 
-    def without_fresh(self) -> Bundle:
-        """The bundle, with nothing that is newer than it."""
-        return replace(self.bundle, fresh=None)
-
-    def put_new(self, placed: Sequence[Placed]) -> None:
-        """Items that come in after the bundle was made."""
-        self.shop.put_items([one.item for one in placed], moment(self.now_ms))
+    def put(self, items: Sequence[Item]) -> None:
+        """Items as they are from now on, or new ones."""
+        self.shop.put_items(items, moment(self.now_ms))
 
 
 def share(listed: Ints, wanted: Ints) -> float:

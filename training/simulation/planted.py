@@ -11,9 +11,12 @@ from training.simulation.market import Placed
 # Long before the first day; and on the day of the stories, after their bundle was made.
 BEFORE = START - timedelta(days=30)
 TODAY = START + timedelta(days=60, hours=1)
+# The flash sale of the day, open at the moment of the stories.
+FLASH_STARTS, FLASH_ENDS = TODAY + timedelta(hours=10), TODAY + timedelta(hours=13)
+FLASH_STOCK = 30
 # Videos and goods of hiking share no tag; the people who like them are the same.
 HIKING_WARE = "防潮垫"
-N_HIKING, N_UNTOUCHED = 6, 3
+N_HIKING = 6
 TRUSTED, STRANGE = "creator-901", "creator-902"
 # Of every taste so many products come in on the day, so that one among them is not there by luck.
 NEW_A_TASTE = 4
@@ -21,7 +24,7 @@ NEW_A_TASTE = 4
 
 def of_old() -> list[Placed]:
     """What was there all the time."""
-    return [*hiking(), *notes(), *made_by(TRUSTED)]
+    return [*hiking(), *notes(), *made_by(TRUSTED), *meant()]
 
 
 def of_today() -> list[Placed]:
@@ -43,23 +46,40 @@ def of_today() -> list[Placed]:
         for taste in TASTES
         for n in range(NEW_A_TASTE)
     ]
-    return [first, Placed(replace(clip, published_at=TODAY), ware, 0.0), *others]
+    return [first, Placed(replace(clip, published_at=TODAY), ware, 0.0), *others, *on_sale()]
+
+
+def on_sale() -> list[Placed]:
+    """A product that is sold in a flash sale only, and the same with no campaign."""
+    flash = _product("flash", "限时抢购礼盒", ("礼盒", "限时"), ("食品", "礼盒"))
+    window = f"{FLASH_STARTS.isoformat()}/{FLASH_ENDS.isoformat()}"
+    sold = replace(flash, campaigns=(f"flash:gift {window} limit=1",), stock=FLASH_STOCK)
+    plain = replace(flash, item_id="flash-plain", stock=FLASH_STOCK)
+    return [Placed(replace(one, published_at=TODAY), 0, 0.0) for one in (sold, plain)]
+
+
+def meant() -> list[Placed]:
+    """A video for new customers, and a launch for members only."""
+    new = _video("for-new", "新人见面礼", ("新人", "见面礼"), "creator-904")
+    member = _video("for-members", "会员首发", ("会员", "首发"), "creator-904")
+    return [
+        Placed(replace(new, audience=("new",)), 0, 0.0),
+        Placed(replace(member, audience=("member",)), 0, 0.0),
+    ]
 
 
 def hiking() -> list[Placed]:
-    """Products of 登山鞋, the last of which are sold out from the first day, and 户外运动."""
+    """Products of 登山鞋 and videos of 户外运动."""
     ware = ware_positions()[HIKING_WARE]
     goods = [
         _product(f"hiking-{n}", f"登山鞋{n}号", ("登山鞋", "中帮"), ("户外", "登山", "登山鞋"))
         for n in range(N_HIKING)
     ]
-    untouched = [replace(item, stock=0) for item in goods[-N_UNTOUCHED:]]
     clips = [
         _video(f"outdoors-{n}", f"山里走一天 第{n}集", ("户外运动", "山野"), STRANGE)
         for n in range(N_HIKING)
     ]
-    items = [*goods[:-N_UNTOUCHED], *untouched, *clips]
-    return [Placed(item, ware, 1.0) for item in items]
+    return [Placed(item, ware, 1.0) for item in (*goods, *clips)]
 
 
 def notes() -> list[Placed]:

@@ -27,8 +27,9 @@ from training.simulation.market import NOTHING
 
 # Events of one transaction.
 BATCH = 20_000
-# Of what people did besides buying, lists see so many of the newest acts, as the service keeps.
-ACTS_KEPT = 300
+# Of what people did besides buying, lists see so many of the newest acts, and so many of the newest
+# impressions, as those of the service do.
+ACTS_KEPT, SHOWN_KEPT = 300, 200
 BOUGHT = (int(EventType.ORDER), int(EventType.REFUND))
 
 
@@ -90,7 +91,7 @@ class Near:
     Attributes
     ----------
     histories
-        By person what they did, in positions of the market, impressions left out.
+        By person what they did, in positions of the market.
     bundle
         The bundle in use with items as they are now; None before one was learned.
     """
@@ -188,13 +189,12 @@ class Near:
 
 
 def _newest(history: History) -> History:
-    """The newest acts, and every order and refund however old."""
-    bought = np.isin(history.type, BOUGHT)
-    others = np.flatnonzero(~bought)
-    if len(others) <= ACTS_KEPT:
-        return history
-    bought[others[-ACTS_KEPT:]] = True
-    return history.take(bought)
+    """The newest acts and impressions, and every order and refund however old."""
+    kept = np.isin(history.type, BOUGHT)
+    is_shown = history.type == EventType.IMPRESSION
+    kept[np.flatnonzero(~kept & ~is_shown)[-ACTS_KEPT:]] = True
+    kept[np.flatnonzero(is_shown)[-SHOWN_KEPT:]] = True
+    return history if kept.all() else history.take(kept)
 
 
 def _nothing(request: Request, list_id: str, at: datetime) -> ServedList:

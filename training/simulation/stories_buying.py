@@ -18,6 +18,8 @@ PEOPLE = 10
 # Of what is used up and has something that belongs to it.
 WITH_MORE = ("纸尿裤", "淡奶油")
 USED_UP, LASTING = "纸尿裤", "电饭煲"
+# What is bought on the day one looks again, and how many places are looked at.
+ELSE, FIRST = "洗衣凝珠", 8
 # Its own time, and long before it, as a share of its interval.
 DUE, EARLY = 1.0, 0.25
 BUYING_MODELS = ("bought_together", "next_basket")
@@ -63,7 +65,7 @@ def repurchase(lived: Lived) -> Figures:
 
 def trusted(lived: Lived) -> Figures:
     """Who watched, followed and bought from a creator sees that creator's new product at once."""
-    lived.put_new(of_today())
+    lived.put([one.item for one in of_today()])
     market, places = lived.world.market, lived.world.market.positions
     clips = np.flatnonzero(
         (market.creator == market.creators.index(TRUSTED)) & (market.published_ms < lived.now_ms)
@@ -91,7 +93,7 @@ def _whole_way(lived: Lived, name: str, person: int, bundle: Bundle) -> bool:
         [market.of_ware(other, is_product=True) for other in COMPLEMENTS[name]]
     )
     listed = lived.listed(past, scene="post_checkout", beside=product, bundle=bundle)
-    has_more = bool(np.isin(listed[:6], belonging).any())
+    has_more = bool(np.isin(listed[:FIRST], belonging).any())
     return has_more and _is_in_time(lived, Bought(past, product), bundle)
 
 
@@ -112,9 +114,13 @@ def _is_in_time(lived: Lived, bought: Bought, bundle: Bundle) -> bool:
 
 
 def _again(lived: Lived, bought: Bought, bundle: Bundle, days_on: float) -> bool:
-    """Whether what was bought is among the first ten of the home list, some days later."""
-    listed = lived.listed(bought.history, bundle=bundle, days_on=days_on)
-    return bool(bought.product in listed[:10])
+    """Whether what was bought is shown some days later: at home, or after another checkout."""
+    other = int(lived.world.market.of_ware(ELSE, is_product=True)[0])
+    home = lived.listed(bought.history, bundle=bundle, days_on=days_on)
+    checkout = lived.listed(
+        bought.history, scene="post_checkout", beside=other, bundle=bundle, days_on=days_on
+    )
+    return bool(bought.product in (*home[:FIRST], *checkout[:FIRST]))
 
 
 def _without_orders(lived: Lived) -> Bundle:

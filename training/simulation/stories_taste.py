@@ -5,6 +5,7 @@ import numpy as np
 from recsys.events import EventType
 from training.sample_goods import Ints
 from training.simulation.lived import Lived, share
+from training.simulation.planted import N_HIKING
 from training.simulation.stories import Figures, Story
 
 PEOPLE = 10
@@ -62,19 +63,16 @@ def mother_and_baby(lived: Lived) -> Figures:
 def hiking(lived: Lived) -> Figures:
     """户外运动 by video, 登山鞋 by browsing: goods of hiking that the person never touched appear."""
     places = lived.world.market.positions
-    clips = [places[f"outdoors-{n}"] for n in range(4)]
-    boots, untouched = places["hiking-0"], [places[f"hiking-{n}"] for n in range(1, 6)]
-    no_traits = lived.without("tags", "newness")
+    clips = [places[f"outdoors-{n}"] for n in range(N_HIKING)]
+    boots, others = (
+        [places[f"hiking-{n}"] for n in numbers] for numbers in ((0, 1), range(2, N_HIKING))
+    )
     found = []
     for person in lived.cold("露营", PEOPLE).tolist():
-        past = lived.past(person).merged(lived.watched(clips))
-        past = past.merged(lived.did(EventType.VIEW, [boots], days_ago=0.002))
-        found.append(
-            [
-                np.isin(untouched, lived.listed(past, bundle=one)).any()
-                for one in (lived.bundle, no_traits)
-            ]
-        )
+        before = lived.past(person)
+        after = before.merged(lived.watched(clips))
+        after = after.merged(lived.did(EventType.VIEW, boots, days_ago=0.002))
+        found.append([np.isin(others, lived.listed(one)).any() for one in (after, before)])
     return Figures(*np.mean(found, axis=0).tolist())
 
 
@@ -136,7 +134,7 @@ TASTE = (
         name="Hiking",
         measures="share of people who see hiking goods that they never touched",
         least=0.9,
-        off="no source knows tags, categories and titles",
+        off="neither the videos nor the browsing are heard",
         tell=hiking,
     ),
     Story(
