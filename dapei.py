@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundles": ("training.bundles_cli", "List, show, describe, publish or roll back bundles."),
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
     "record": ("data.record_cli", "Copy the record while it is written to, put it back, check it."),
+    "simulate": (
+        "training.simulation.cli",
+        "A shop of known tastes that lives against the pipeline, and the stories it must hold.",
+    ),
     "bench": ("", "Measure what the README claims."),
 }
 

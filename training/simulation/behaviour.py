@@ -147,7 +147,9 @@ class Behaviour:
         wanted = self.wants.people.likings(who[:, None], wares)
         wanted = wanted + self.wants.needed(who[:, None], wares, day)
         ware = np.argmax(wanted + self.rng.gumbel(size=wanted.shape), axis=1)
-        sold = np.flatnonzero(market.is_product & market.out(int(at_ms.max(initial=0))) & (market.stock > 0))
+        sold = np.flatnonzero(
+            market.is_product & market.out(int(at_ms.max(initial=0))) & (market.stock > 0)
+        )
         if len(who) == 0 or len(sold) == 0:
             return Acts.none()
         fits = market.quality[sold] - self.wants.dear(who[:, None], sold[None, :])
@@ -161,7 +163,7 @@ class Behaviour:
         other = best._replace(item=sold[second][has_any], at_ms=best.at_ms - COMPARING_MS)
         dwell_s = np.round(3 + self.rng.exponential(PAGE_S, len(other.who)), 1)
         compared = Acts.of(EventType.VIEW, other, seconds=dwell_s)
-        has_other = np.isfinite(fits[rows, second])[has_any]
+        has_other = np.asarray(np.isfinite(fits[rows, second])[has_any])
         return Acts.joined([compared.take(has_other), *self._open(best, nothing[has_any])])
 
     def due_refunds(self, at_ms: int) -> list[Acts]:

@@ -53,7 +53,9 @@ class Lived:
         world = World.drawn(seed, Size(n_people=PEOPLE, is_small=True), more)
         shop = Near(Home(folder), world.item_ids, TrainConfig().unscored)
         lived(world, shop, DAYS, learn_every=DAYS)
-        return cls(world, shop, world.start_ms + DAY_MS // 2)
+        made = cls(world, shop, world.start_ms + DAY_MS // 2)
+        made.put([one.item for one in of_today()])
+        return made
 
     @property
     def bundle(self) -> Bundle:
@@ -73,7 +75,12 @@ class Lived:
         return history.take(history.at_ms >= history.at_ms[-1] - DAY_MS)
 
     def did(
-        self, kind: EventType, items: Sequence[int] | Ints, *, days_ago: float = 0.01, order: int = 0
+        self,
+        kind: EventType,
+        items: Sequence[int] | Ints,
+        *,
+        days_ago: float = 0.01,
+        order: int = 0,
     ) -> History:
         """One act on each item, a minute apart, as long ago as said; a play goes to the end."""
         chosen, market = np.asarray(items, dtype=np.int32), self.world.market
@@ -125,9 +132,7 @@ class Lived:
     def without(self, *models: str) -> Bundle:
         """The bundle, with no source that asks these models."""
         pipelines = {
-            scene: replace(
-                one, sources=tuple(s for s in one.sources if s.model not in models)
-            )
+            scene: replace(one, sources=tuple(s for s in one.sources if s.model not in models))
             for scene, one in self.bundle.pipelines.items()
         }
         return replace(self.bundle, pipelines=pipelines)
@@ -140,5 +145,3 @@ class Lived:
 def share(listed: Ints, wanted: Ints) -> float:
     """What part of a list is among the wanted."""
     return float(np.isin(listed, wanted).mean()) if len(listed) else 0.0
-
-

@@ -47,7 +47,7 @@ class People:
     pace, mood
         Shape (n people,). Chance to visit on a day in an ordinary mood, and the mood, about 1.
     bought_day
-        Shape (n people, n wares). When they bought a sort last, in days since 1970; `NEVER` if never.
+        Shape (n people, n wares). When they bought a sort last, in days since 1970, or `NEVER`.
     trust
         Shape (n people, n creators), 0 to 1.
     """
@@ -66,16 +66,14 @@ class People:
     trust: Floats
 
     @classmethod
-    def drawn(
-        cls, rng: Generator, n: int, nature: Nature, market: Market, *, day: float
-    ) -> Self:
+    def drawn(cls, rng: Generator, n: int, nature: Nature, market: Market, *, day: float) -> Self:
         """People of one to three tastes each, as they are on a day."""
         steady = np.full((n, len(TASTES)), COLD) + rng.normal(0, 0.3, (n, len(TASTES)))
         order = np.argsort(rng.random((n, len(TASTES))), axis=1)
         for place, share in enumerate((1.0, 0.55, 0.25)):
             has = rng.random(n) < share
-            steady[np.flatnonzero(has), order[has, place]] = WARM - place + rng.normal(
-                0, 0.3, int(has.sum())
+            steady[np.flatnonzero(has), order[has, place]] = (
+                WARM - place + rng.normal(0, 0.3, int(has.sum()))
             )
         return cls(
             user_ids=tuple(f"user-{50_001 + number}" for number in range(n)),
@@ -109,12 +107,14 @@ class People:
     def needs(self, who: Ints, wares: Ints, day: float) -> Floats:
         """How much people need sorts of products now, in logits; shapes are broadcast.
 
-        What one has is not needed until it is used up, at its own time and the person's rhythm; what
-        belongs to a recent purchase is.
+        What one has is not needed until it is used up, at its own time and the person's rhythm;
+        what belongs to a recent purchase is.
         """
         used = (day - self.bought_day[who, wares]) / (CYCLE_DAYS[wares] * self.rhythm[who])
         due = 3.0 * np.exp(-(((used - 1.0) / 0.15) ** 2) / 2)
-        needs = np.where(np.isinf(self.bought_day[who, wares]), 0.0, np.where(used < 0.7, -4.0, due))
+        needs = np.where(
+            np.isinf(self.bought_day[who, wares]), 0.0, np.where(used < 0.7, -4.0, due)
+        )
         recent = (day - self.bought_day) < BELONGS_DAYS
         belongs = (recent.astype(np.float64) @ COMPLEMENTS.astype(np.float64)) > 0
         return needs + np.where(belongs[who, wares] & (needs >= 0), 2.0, 0.0)
@@ -144,14 +144,14 @@ def _within(rng: Generator, n: int) -> Floats:
     found = np.empty((n, len(WARES)))
     logs = np.log(CARES) - np.log(CARES).mean()
     for taste in range(len(TASTES)):
-        own = np.flatnonzero(TASTE_OF == taste)
+        own = np.flatnonzero(taste == TASTE_OF)
         order = np.argsort(rng.random((n, len(own))), axis=1)
         found[:, own] = 0.5 * logs[order]
     return found
 
 
 def _owned(rng: Generator, n: int) -> Floats:
-    """Some of everything was bought elsewhere before; of what is used up it is somewhere between."""
+    """Some of everything was bought elsewhere before, and is somewhere between new and used up."""
     has = rng.random((n, len(WARES))) < 0.25
     since = np.minimum(CYCLE_DAYS, 200.0) * rng.random((n, len(WARES)))
     return np.where(has, -since, NEVER)

@@ -135,5 +135,3 @@ def _video(
         duration_s=45.0,
         attributes={"platform": Platform.KUAISHOU.value},
     )
-
-

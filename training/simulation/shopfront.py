@@ -167,8 +167,10 @@ class Near:
         """A history of positions of the market in those of the bundle in use."""
         item = self._positions[history.item]
         known = item != NOTHING
-        return replace(history, item=item) if known.all() else replace(
-            history.take(known), item=item[known]
+        return (
+            replace(history, item=item)
+            if known.all()
+            else replace(history.take(known), item=item[known])
         )
 
     def _look(self, overlay: Overlay) -> None:
@@ -209,5 +211,3 @@ def _nothing(request: Request, list_id: str, at: datetime) -> ServedList:
         degraded=("no_bundle",),
         items=(),
     )
-
-

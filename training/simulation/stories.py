@@ -2,24 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from training.simulation.lived import Lived
-
-
-class Figures(NamedTuple):
-    """What a story came to in one world.
-
-    Attributes
-    ----------
-    figure
-        With everything as it is.
-    control
-        The same with the mechanism switched off.
-    """
-
-    figure: float
-    control: float
+from training.simulation.ground import Figures, Ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +19,7 @@ class Story:
     off
         What is switched off for the control, in words.
     tell
-        A lived world → figures.
+        The ground it is told on → figures.
     """
 
     number: int
@@ -43,7 +27,7 @@ class Story:
     measures: str
     least: float
     off: str
-    tell: Callable[[Lived], Figures]
+    tell: Callable[[Ground], Figures]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

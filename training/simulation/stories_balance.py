@@ -1,4 +1,4 @@
-"""The story of balance: the same world lived three times, with content only, commerce only, both."""
+"""The story of balance: one world lived with content only, with commerce only, and with both."""
 
 import tempfile
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ from data.home import Home
 from recsys.mix import Mix
 from training.config import TrainConfig
 from training.simulation.figures import Totals
+from training.simulation.ground import Figures, anew
 from training.simulation.shopfront import Near
-from training.simulation.stories import Figures, Story
+from training.simulation.stories import Story
 from training.simulation.world import Size, World, lived
 
 # The shop learns from what people did elsewhere before its first list, then twice more.
@@ -32,9 +33,7 @@ class Arm:
 
 def fixed(share: float) -> Arm:
     """Always the same share of products."""
-    return Arm(
-        name=f"{share:.0%}", mix=Mix(floor=share, ceiling=share, in_row=0, exploration=0.0)
-    )
+    return Arm(name=f"{share:.0%}", mix=Mix(floor=share, ceiling=share, in_row=0, exploration=0.0))
 
 
 LEARNED = Arm(name="learned", mix=TrainConfig().mixes["home"])
@@ -83,5 +82,5 @@ BALANCE = Story(
     "against 98 % of all content's",
     least=1.0,
     off="the share is not learned but one half",
-    tell=balance,
+    tell=anew(balance),
 )

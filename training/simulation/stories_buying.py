@@ -9,10 +9,11 @@ from recsys.events import EventType
 from recsys.histories import History
 from training.sample_goods import PLATFORMS, Ints, ware_positions
 from training.sample_text import COMPLEMENTS
+from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived
 from training.simulation.market import CYCLE_DAYS
-from training.simulation.planted import TRUSTED, of_today
-from training.simulation.stories import Figures, Story
+from training.simulation.planted import TRUSTED
+from training.simulation.stories import Story
 
 PEOPLE = 10
 # Of what is used up and has something that belongs to it.
@@ -65,7 +66,6 @@ def repurchase(lived: Lived) -> Figures:
 
 def trusted(lived: Lived) -> Figures:
     """Who watched, followed and bought from a creator sees that creator's new product at once."""
-    lived.put([one.item for one in of_today()])
     market, places = lived.world.market, lived.world.market.positions
     clips = np.flatnonzero(
         (market.creator == market.creators.index(TRUSTED)) & (market.published_ms < lived.now_ms)
@@ -142,7 +142,7 @@ BUYING = (
         measures="share of buyers from a video who see what belongs to it, and it again in time",
         least=0.8,
         off="no source knows baskets and times between orders",
-        tell=douyin,
+        tell=in_lived(douyin),
     ),
     Story(
         number=7,
@@ -150,7 +150,7 @@ BUYING = (
         measures="share of a creator's buyers who see the creator's new product on its first day",
         least=0.9,
         off="nothing was watched, followed or bought from the creator",
-        tell=trusted,
+        tell=in_lived(trusted),
     ),
     Story(
         number=11,
@@ -158,6 +158,6 @@ BUYING = (
         measures="share of buyers who see diapers again at their time only, and no cooker again",
         least=0.8,
         off="no source knows baskets and times between orders",
-        tell=repurchase,
+        tell=in_lived(repurchase),
     ),
 )

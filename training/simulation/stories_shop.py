@@ -8,9 +8,10 @@ from recsys.events import EventType, millis
 from recsys.histories import History
 from recsys.interactions import DAY_MS
 from training.sample_goods import Ints
+from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived
-from training.simulation.planted import FLASH_ENDS, of_today
-from training.simulation.stories import Figures, Story
+from training.simulation.planted import FLASH_ENDS
+from training.simulation.stories import Story
 
 PEOPLE = 10
 # One order makes a returning customer, three a member.
@@ -38,7 +39,9 @@ def tiers(lived: Lived) -> Figures:
                         (places[item_id] in listed) == (meant == tier)
                         for item_id, meant in MEANT.items()
                     )
-                    for listed in (lived.listed(past, bundle=one) for one in (lived.bundle, everybody))
+                    for listed in (
+                        lived.listed(past, bundle=one) for one in (lived.bundle, everybody)
+                    )
                 ]
             )
     return Figures(*np.mean(found, axis=0).tolist())
@@ -46,7 +49,6 @@ def tiers(lived: Lived) -> Figures:
 
 def flash_sale(lived: Lived) -> Figures:
     """Shown while stock and time last, gone a second after, and to nobody who had their piece."""
-    lived.put([one.item for one in of_today()])
     return Figures(_kept(lived, "flash"), _kept(lived, "flash-plain"))
 
 
@@ -95,7 +97,7 @@ SHOP = (
         measures="share of people, new, returning and members, who see exactly what is for them",
         least=0.95,
         off="items are meant for everybody",
-        tell=tiers,
+        tell=in_lived(tiers),
     ),
     Story(
         number=10,
@@ -104,6 +106,6 @@ SHOP = (
         "sold out, and gone for who had a piece",
         least=0.95,
         off="the item has no campaign",
-        tell=flash_sale,
+        tell=in_lived(flash_sale),
     ),
 )

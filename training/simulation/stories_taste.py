@@ -4,9 +4,10 @@ import numpy as np
 
 from recsys.events import EventType
 from training.sample_goods import Ints
+from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived, share
 from training.simulation.planted import N_HIKING
-from training.simulation.stories import Figures, Story
+from training.simulation.stories import Story
 
 PEOPLE = 10
 BUYING = (EventType.VIEW, EventType.CART, EventType.ORDER)
@@ -40,7 +41,9 @@ def mother_and_baby(lived: Lived) -> Figures:
     """Three 母婴 videos and several looks at 辅食: within one session the list has both."""
     market = lived.world.market
     videos = market.of_taste("育儿", is_product=False)
-    food = np.concatenate([market.of_ware(w, is_product=True) for w in ("婴儿米粉", "辅食泥", "宝宝溶豆")])
+    food = np.concatenate(
+        [market.of_ware(w, is_product=True) for w in ("婴儿米粉", "辅食泥", "宝宝溶豆")]
+    )
     watched, viewed = videos[:4], food[:3]
 
     def has_both(listed: Ints) -> bool:
@@ -54,14 +57,12 @@ def mother_and_baby(lived: Lived) -> Figures:
             lived.did(EventType.VIEW, [*viewed, viewed[0]], days_ago=0.002)
         )
         # Without the session nothing of it may show: a shop that learns overnight does not see it.
-        found.append(
-            [has_both(lived.listed(one)) for one in (before.merged(session), before)]
-        )
+        found.append([has_both(lived.listed(one)) for one in (before.merged(session), before)])
     return Figures(*np.mean(found, axis=0).tolist())
 
 
 def hiking(lived: Lived) -> Figures:
-    """户外运动 by video, 登山鞋 by browsing: goods of hiking that the person never touched appear."""
+    """户外运动 by video, 登山鞋 by browsing: goods of hiking that were never touched appear."""
     places = lived.world.market.positions
     clips = [places[f"outdoors-{n}"] for n in range(N_HIKING)]
     boots, others = (
@@ -119,7 +120,7 @@ TASTE = (
         measures="rise of sports gear in the home list, as a share of the list",
         least=0.1,
         off="watching is not heard",
-        tell=fitness,
+        tell=in_lived(fitness),
     ),
     Story(
         number=2,
@@ -127,7 +128,7 @@ TASTE = (
         measures="share of people with two more baby foods and two parenting videos in the list",
         least=0.9,
         off="the session is not heard before the night",
-        tell=mother_and_baby,
+        tell=in_lived(mother_and_baby),
     ),
     Story(
         number=3,
@@ -135,7 +136,7 @@ TASTE = (
         measures="share of people who see hiking goods that they never touched",
         least=0.9,
         off="neither the videos nor the browsing are heard",
-        tell=hiking,
+        tell=in_lived(hiking),
     ),
     Story(
         number=8,
@@ -143,7 +144,7 @@ TASTE = (
         measures="share of readers of a note who find its product in the home list",
         least=0.9,
         off="the note has no card",
-        tell=seeded_note,
+        tell=in_lived(seeded_note),
     ),
     Story(
         number=13,
@@ -151,6 +152,6 @@ TASTE = (
         measures="fall of a taste in the home list after refund and dislikes, as a share of it",
         least=0.1,
         off="refunds and dislikes are not heard",
-        tell=taken_back,
+        tell=in_lived(taken_back),
     ),
 )

@@ -1,7 +1,7 @@
 """One simulated world: its market, its people, and the days they live in a shop."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Self
 
@@ -99,7 +99,7 @@ class World:
         return tuple(one.item.item_id for one in self.market.placed)
 
     def live_day(self, shop: Shopfront) -> Day:
-        """Everybody lives one day: on the platforms, then in the shop; tomorrow tastes are others."""
+        """Everybody lives one day: on the platforms, then in the shop; then tastes drift."""
         self.tell_items(shop)
         outcomes = [self.on_platforms()]
         self.record(shop, [outcomes[0].acts, *self.behaviour.due_refunds(self.start_ms)])
@@ -144,12 +144,15 @@ class World:
             order = np.argsort(-(pull + self.rng.gumbel(size=pull.shape)), axis=1)[:, :FEED_K]
             items[rows, : order.shape[1]] = there[order]
         nothing = np.full(len(who), NOTHING)
-        return self.behaviour.live(
-            Pages(who, at_ms, nothing, items, self.people.platform[who])
-        )
+        return self.behaviour.live(Pages(who, at_ms, nothing, items, self.people.platform[who]))
 
     def in_shop(
-        self, shop: Shopfront, scene: str, who: Ints, at_ms: Ints, baskets: Sequence[tuple[str, ...]] = ()
+        self,
+        shop: Shopfront,
+        scene: str,
+        who: Ints,
+        at_ms: Ints,
+        baskets: Sequence[tuple[str, ...]] = (),
     ) -> Outcome:
         """People look at a list each that the shop makes for them."""
         k = HOME_K if scene == "home" else CHECKOUT_K
@@ -201,11 +204,22 @@ class World:
         return f"sim-{self.seed}-{next(self._events)}"
 
 
-def lived(world: World, shop: Shopfront, days: int, learn_every: int) -> list[Day]:
-    """Days one after the other; the shop learns every so many of them, and before the first list."""
+def unwatched(_day: Day) -> None:
+    """A day that nobody is told of."""
+
+
+def lived(
+    world: World,
+    shop: Shopfront,
+    days: int,
+    learn_every: int,
+    tell: Callable[[Day], None] = unwatched,
+) -> list[Day]:
+    """Days one after the other; the shop learns every so many of them."""
     told = []
     for _ in range(days):
         told.append(world.live_day(shop))
-        if world.today % learn_every == 0 and world.today:
+        tell(told[-1])
+        if world.today % learn_every == 0:
             shop.learn(moment(world.start_ms))
     return told
