@@ -20,10 +20,10 @@ def evenly(items: Idxs | NDArray[np.int64]) -> Row:
     return Row(distinct, np.ones(len(distinct), dtype=np.float32))
 
 
-def latest(about: About, history: History) -> Idxs:
+def latest(about: About, history: History, at_ms: int) -> Idxs:
     """What a scene's list stands beside as far as the history knows; nobody's is empty."""
     if about is About.ORDER:
-        return _latest_order(history)
+        return _latest_order(history.take(~history.undone(at_ms)))
     if about is About.CART:
         return _in_cart(history)
     return history.items_of(*LOOKED_AT)[-1:] if about is About.ITEM else history.item[:0]

@@ -18,11 +18,12 @@ from recsys.errors import BundleError
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, features, names_of
 from recsys.fresh import Fresh
+from recsys.histories import known_items
 from recsys.interactions import Taste
 from recsys.mix import Mix
 from recsys.models.base import Model
 from recsys.overlay import Overlay
-from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, among, known_items
+from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, among
 from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
 from recsys.soundness import check_catalog, check_facts, check_model, check_positions, check_value

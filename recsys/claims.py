@@ -1,4 +1,4 @@
-"""Items with a claim to be seen now: running campaigns, what is meant for this part of the people.
+"""Items with a claim to be seen now: campaigns, what is meant for this person, sent to them, due.
 
 Nothing need have been learned of them; they get seats of their own, among their kind, and stages
 hold for them as for all others.
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Kind
+from recsys.events import EventType
+from recsys.histories import History
 from recsys.ids import hash64
-from recsys.interactions import Row
-from recsys.models.base import Because
+from recsys.interactions import DAY_MS, Row
+from recsys.models.base import Because, Model
 from recsys.pipeline import (
     Candidates,
     Context,
@@ -35,7 +37,14 @@ MAX_CLAIMING = 200
 # Of its kind's seats the second and every fifth from there on is for who claims one; in a live
 # session the goods of the session come before all else.
 FIRST_SEAT, EVERY = 1, 5
-LIVE_SCENE, HOME = "live", "home"
+LIVE_SCENE, HOME, AFTER_ORDER = "live", "home", "post_checkout"
+# A model of this name says of the person's own items how likely each is bought again within days;
+# so likely is due, and so many at once are reminded of.
+REPURCHASE = "repurchase"
+DUE, MAX_DUE = 0.2, 2
+# What a friend sent is shown for so long.
+SENT_DAYS = 14
+IMPRESSION = int(EventType.IMPRESSION)
 CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
 
 
@@ -98,18 +107,24 @@ class Claims:
             for word in context.standing.words
             if (context.scene, word) in self.treated
         ]
-        if not any(map(len, found)):
-            return np.empty(0, dtype=np.int32)
-        items = np.concatenate(found)
-        _, firsts = np.unique(items, return_index=True)
-        return np.asarray(items[np.sort(firsts)], dtype=np.int32)
+        return _each_once(found)
+
+    def claimed(self, context: Context, models: Mapping[str, Model]) -> Idxs:
+        """What claims a seat in this list: of the catalogue, from friends, and what is due."""
+        found = [self.claiming(context)]
+        if context.scene == HOME:
+            found.append(sent_by_friends(context.history, context.at_ms))
+        if REPURCHASE in models and context.scene in (HOME, AFTER_ORDER):
+            due = models[REPURCHASE].candidates(context.row, MAX_DUE, Kind.PRODUCT)
+            found.append(due.items[due.scores >= DUE])
+        return _each_once(found)
 
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """Nothing of the person's own: the item's campaign or audience is the reason."""
         return [None] * len(items)
 
-    def joined(self, placed: Placed, course: Course) -> Placed:
-        """The list with the claiming items seated in it, each kind's among its own, up to k.
+    def joined(self, placed: Placed, course: Course, items: Idxs) -> Placed:
+        """The list with the claimed items seated in it, each kind's among its own, up to k.
 
         Returns
         -------
@@ -118,7 +133,6 @@ class Claims:
         context, catalog = course.context, course.catalog
         old = placed.candidates
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
-        items = self.claiming(context)
         new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
         new.parts[-1] = 1.0
         for name in course.pipeline.stages:
@@ -135,6 +149,23 @@ class Claims:
             mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
             races[kind] = _seated(mine, theirs, every)
         return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
+
+
+def sent_by_friends(history: History, at_ms: int) -> Idxs:
+    """Items that a friend sent lately and the person did nothing with yet, the last ones first."""
+    is_shown = history.type == IMPRESSION
+    is_sent = is_shown & (history.order != 0) & (history.at_ms > at_ms - SENT_DAYS * DAY_MS)
+    if not is_sent.any():
+        return np.empty(0, dtype=np.int32)
+    waiting = ~among(history.item, np.unique(history.item[~is_shown]))
+    found: Idxs = history.item[np.flatnonzero(is_sent & waiting)[::-1]]
+    return found
+
+
+def _each_once(found: list[Idxs]) -> Idxs:
+    items = np.concatenate([np.empty(0, dtype=np.int32), *found])
+    _, firsts = np.unique(items, return_index=True)
+    return np.asarray(items[np.sort(firsts)], dtype=np.int32)
 
 
 def _newest(items: NDArray[np.integer], catalog: Catalog) -> Idxs:

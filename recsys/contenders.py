@@ -178,6 +178,10 @@ class Contender:
         pipeline = replace(self.bundle.pipelines[scene], scorer="")
         return self._with_pipeline(scene, pipeline)
 
+    def without_commission(self, scene: str) -> "Contender":
+        """The same with no commission counted in a scene."""
+        return self._with_pipeline(scene, replace(self.bundle.pipelines[scene], commission_loss=0))
+
     def _alone(self, model: Model) -> "Contender":
         source = Source(name=_ALONE, model=_ALONE, limit=SINGLE_LIMIT)
         pipelines = {

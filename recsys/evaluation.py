@@ -14,11 +14,12 @@ from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind, Links
 from recsys.comparison import Comparison, compare
 from recsys.contenders import Contender
-from recsys.events import EventType
+from recsys.events import PLATFORM_NUMBERS, PLATFORMS, EventType, Platform
 from recsys.figures import (
     AGAINST,
     BY_RANK,
     CHANCE,
+    COMMISSION,
     PIPELINE,
     POPULARITY,
     Figure,
@@ -61,6 +62,13 @@ class Case:
     def n_acts(self) -> int:
         """How many events the person had; what was only on a screen is no act of theirs."""
         return int((self.history.type != EventType.IMPRESSION).sum())
+
+    @property
+    def platform(self) -> int:
+        """Where they did most of it, a position in `recsys.events.PLATFORMS`."""
+        acts = self.history.platform[self.history.type != EventType.IMPRESSION]
+        counts = np.bincount(acts, minlength=len(PLATFORMS))
+        return int(np.argmax(counts)) if len(acts) else PLATFORM_NUMBERS[Platform.OTHER]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +232,8 @@ class Contest:
         found = {} if self.against is None else {AGAINST: self.against}
         pipeline = self.bundle.bundle.pipelines[scene]
         names = [source.name for source in pipeline.sources]
+        if pipeline.commission_loss:
+            found[without(COMMISSION)] = self.bundle.without_commission(scene)
         if self.is_ablated and pipeline.scorer:
             found[without(pipeline.scorer)] = self.bundle.by_ranks(scene)
         if self.is_ablated and len(names) > 1:
@@ -257,6 +267,7 @@ class Contest:
             traits=self.traits,
             kinds=question.kinds,
             per_pair=question.per_pair,
+            platform=np.array([case.platform for case, _ in asked], dtype=np.int8),
         )
 
     def _comparisons(

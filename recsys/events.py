@@ -258,6 +258,9 @@ class ServedList:
     ----------
     looked_at
         Of a few lists, what their scorer looked at; see `recsys.lookback`.
+    commission
+        Of a list that commissions reordered: how many items moved, "moved", and how much relevance
+        that cost at most, "loss"; see `recsys.commerce.Lean`.
     mix
         Of a list with a learned share of products: that share, "commerce", and how likely it was to
         be chosen, "probability".
@@ -275,3 +278,4 @@ class ServedList:
     arms: tuple[str, ...] = ()
     looked_at: dict[str, Any] | None = None
     mix: dict[str, float] | None = None
+    commission: dict[str, float] | None = None

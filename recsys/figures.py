@@ -9,7 +9,7 @@ from recsys.metrics import METRICS, Estimate, PerPerson
 from recsys.race import COARSE, COLD, EVERYBODY, LISTS, PARTS, Race
 
 PIPELINE, POPULARITY, CHANCE, GAIN = "pipeline", "popularity", "random", "pipeline − popularity"
-TARGETS, AGAINST = "targets", "against"
+TARGETS, AGAINST, COMMISSION = "targets", "against", "commission"
 # The metric that verdicts are taken from, at the longest list; all others are described.
 MAIN = "ndcg"
 # What is told of parts of the people, and along the length of the list.
@@ -30,7 +30,7 @@ class Figure:
     k
         Length of list; of BY_RANK the rank, counting from 1.
     people
-        "all", or a part of them by how many events they had before.
+        "all", or a part of them: by how many events they had before, or by platform.
     """
 
     contender: str
@@ -64,7 +64,8 @@ def figures(race: Race, ks: Sequence[int], *, is_detailed: bool) -> list[Figure]
     """
     found = [one for k in ks for one in _at_length(race, k)]
     if is_detailed:
-        found += [*_of_parts(race, PARTS, ks, OF_PARTS), *_curves(race, ks), *_by_rank(race, ks)]
+        found += _of_parts(race, (*PARTS, *race.platforms()), ks, OF_PARTS)
+        found += [*_curves(race, ks), *_by_rank(race, ks)]
     else:
         found += _of_parts(race, COARSE, ks[-1:], (MAIN,))
     return [one for one in found if one.estimate.n > (one.people != EVERYBODY)]
@@ -114,7 +115,7 @@ def _lead(race: Race, metric: str, k: int) -> PerPerson:
 def _of_parts(
     race: Race, parts: Iterable[str], ks: Sequence[int], metrics: Sequence[str]
 ) -> list[Figure]:
-    """People apart by how much of them was known."""
+    """People apart by how much of them was known, and by where they are."""
     found = []
     for people in parts:
         persons = race.part(people)

@@ -12,6 +12,7 @@ from recsys.histories import History
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because
+from recsys.models.creators import trust
 from recsys.pipeline import (
     Candidates,
     Context,
@@ -29,8 +30,9 @@ MAX_RACING = 2_000
 # Stages are asked about so many of them, those that fit best.
 KEPT = 200
 HALF_LIFE_DAYS = 4.0
-# What a shared category, the creator and a card count, where a shared rare tag counts 1.
-CATEGORY, CREATOR, CARD = 0.5, 1.0, 1.0
+# What a shared category, full trust in the creator and a card count, where a shared rare tag
+# counts 1.
+CATEGORY, CREATOR, CARD = 0.5, 2.0, 1.0
 # Of its kind's seats new items get every fifth from the third on, best fit first; where nothing
 # speaks for any, every tenth.
 FIRST_SEAT, EVERY, EVERY_UNFIT = 2, 5, 10
@@ -128,12 +130,14 @@ class Fresh:
         is_own = among(self.linked, row.items)
         cards = self.link_owners[is_own], shares[own[is_own]]
         scores += CARD * np.bincount(cards[0], weights=cards[1], minlength=len(scores))
-        for counts, column in ((CATEGORY, self.catalog.category), (CREATOR, self.catalog.creator)):
-            weights = np.bincount(column[row.items], weights=shares)
-            weights[0] = 0
-            mine = column[self.items]
-            has_any = mine < len(weights)
-            scores[has_any] += counts * weights[mine[has_any]]
+        category, creator = self.catalog.category, self.catalog.creator
+        weights = np.bincount(category[row.items], weights=shares)
+        weights[0] = 0
+        mine = category[self.items]
+        has_any = mine < len(weights)
+        scores[has_any] += CATEGORY * weights[mine[has_any]]
+        # Who is trusted is trusted whatever else the person likes: no share of it all.
+        scores += CREATOR * trust(row, creator, len(self.catalog.creators))[creator[self.items]]
         return scores
 
     def _tag_parts(self, row: Row, shares: NDArray[Any]) -> Floats:

@@ -222,3 +222,8 @@ def named_key(event: Event) -> int:
 def order_key(order_id: str | None) -> int:
     """A signed 64-bit key of an order's id; 0 is no order."""
     return 0 if order_id is None else text_key(order_id)
+
+
+def known_items(history: History) -> NDArray[np.int32]:
+    """The distinct items a person had to do with; what was only on a screen is none of them."""
+    return np.unique(history.item[history.type != EventType.IMPRESSION])

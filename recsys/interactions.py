@@ -21,7 +21,9 @@ from recsys.watching import WatchCurve
 Weights = NDArray[np.float32]
 T = TypeVar("T")
 DAY_MS = 86_400_000
-PLAY = int(EventType.PLAY)
+PLAY, IMPRESSION = int(EventType.PLAY), int(EventType.IMPRESSION)
+# What an impression counts of an item that a friend sent; a view counts 1.
+SENT = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,17 +251,21 @@ class Weighting:
         How strongly a play of so many seconds of so long a video speaks, 0 to 1.
     by_platform
         What an event counts by where it happened; a platform not named counts 1.
+    sent
+        What an impression counts if a friend sent the item: their taste's weak vote.
     """
 
     by_type: dict[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     half_life_days: float = 60.0
     watch: WatchCurve
     by_platform: dict[Platform, float] = field(default_factory=dict)
+    sent: float = 0.0
 
     def only(self, types: frozenset[EventType]) -> "Weighting":
         """The same with every other type counting nothing."""
         kept = {kind: weight for kind, weight in self.by_type.items() if kind in types}
-        return replace(self, by_type=kept)
+        sent = self.sent if EventType.IMPRESSION in types else 0.0
+        return replace(self, by_type=kept, sent=sent)
 
     def of_events(self, events: History, video_s: Weights, as_of_ms: int) -> Weights:
         """The weight of each event; events after `as_of_ms` count nothing.
@@ -280,7 +286,19 @@ class Weighting:
             known = video_s[events.item[plays]]
             duration_s = np.where(np.isnan(duration_s), known, duration_s)
             weights[plays] *= self.watch.strength(events.value[plays], duration_s)
+        if self.sent:
+            sent = np.flatnonzero((events.type == IMPRESSION) & (events.order != 0))
+            weights[sent] += self._of_sent(events.take(sent), as_of_ms)
         return self._by_platform(events, weights)
+
+    def _of_sent(self, events: History, as_of_ms: int) -> Weights:
+        if len(events) == 0:
+            return np.empty(0, dtype=np.float32)
+        worth = np.full(len(EventType), self.sent, dtype=np.float32)
+        found: Weights = kernels_acts.decayed(
+            events.type, events.at_ms, worth, as_of_ms, self.half_life_days
+        )
+        return found
 
     def _by_platform(self, events: History, weights: Weights) -> Weights:
         if not self.by_platform:

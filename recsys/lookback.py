@@ -14,7 +14,7 @@ from recsys.events import ServedList, millis
 from recsys.features import Asked, Values, features
 from recsys.histories import History
 from recsys.ids import hash64
-from recsys.pipeline import of_items
+from recsys.pipeline import Candidates
 from recsys.recommend import Answer, Request, context_of, course_of
 
 # The features of so many of a list's first items are kept, about 4 kB.
@@ -80,3 +80,15 @@ def values_again(served: ServedList, history: History, bundle: Bundle) -> Values
 def _positions(item_ids: list[str], catalog: Catalog) -> Idxs:
     positions, _ = catalog.ids.look_up(item_ids)
     return positions.astype(np.int32)
+
+
+def of_items(candidates: Candidates, items: Idxs) -> Candidates:
+    """The candidates of given items, in their order; what no source sent has no part in it."""
+    parts = np.zeros((len(candidates.parts), len(items)))
+    order = np.argsort(candidates.items)
+    known = candidates.items[order]
+    if len(known):
+        at = np.minimum(np.searchsorted(known, items), len(known) - 1)
+        was_sent = known[at] == items
+        parts[:, was_sent] = candidates.parts[:, order[at[was_sent]]]
+    return Candidates(items, parts.sum(axis=0), parts)

@@ -1,7 +1,7 @@
 """The one straight way from a context to a list: sources → fuse → stages → place."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.events import EventType
+from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
 from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
@@ -80,6 +80,9 @@ class Pipeline:
     objective
         What a scorer that learns is to bring about: the gain of each act of `OBJECTIVES`, and
         `AGAIN`, 1 unless it is said.
+    commission_loss
+        How much relevance a higher commission may cost where it breaks ties, as a share of the
+        distance from the best product of a list to the last; 0 means that it counts nothing.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Pipeline:
     video_share: float = 0.5
     scorer: str = ""
     objective: Mapping[str, float] = field(default_factory=dict)
+    commission_loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,27 +162,10 @@ class Candidates:
         return Candidates(*kernels_race.left_over(self.items, self.scores, self.parts, removed))
 
 
-def of_items(candidates: Candidates, items: Idxs) -> Candidates:
-    """The candidates of given items, in their order; what no source sent has no part in it."""
-    parts = np.zeros((len(candidates.parts), len(items)))
-    order = np.argsort(candidates.items)
-    known = candidates.items[order]
-    if len(known):
-        at = np.minimum(np.searchsorted(known, items), len(known) - 1)
-        was_sent = known[at] == items
-        parts[:, was_sent] = candidates.parts[:, order[at[was_sent]]]
-    return Candidates(items, parts.sum(axis=0), parts)
-
-
 def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
     found: Mask = kernels_race.among(items, chosen)
     return found
-
-
-def known_items(history: History) -> Idxs:
-    """The distinct items a person had to do with; what was only on a screen is none of them."""
-    return np.unique(history.item[history.type != EventType.IMPRESSION])
 
 
 Stage = Callable[[Candidates, Context, Catalog], Candidates]
@@ -221,12 +208,15 @@ class Placed:
         What the scorer made of everything that was in the race.
     rung
         The rung of the ladder that the last of it came from.
+    lean
+        What commissions did to it.
     """
 
     candidates: Candidates
     failed: tuple[str, ...] = field(default=())
     scored: Scored | None = None
     rung: str = "race"
+    lean: Lean = NO_LEAN
 
 
 RemainingMs = Callable[[], float]
@@ -259,7 +249,7 @@ class Course:
 
     def placed(self, scorer: Scorer | None = None) -> Placed:
         """The list; ranks count within a kind, and the kinds take their seats at the end."""
-        candidates, scored = self.raced(), None
+        candidates, scored, k = self.raced(), None, self.context.k
         if scorer is not None and len(candidates) and self._has(SCORER_MS, "scorer"):
             scored = _guarded(
                 lambda: scorer(self.told_of(candidates), self.context),
@@ -268,8 +258,9 @@ class Course:
             )
         if scored is not None:
             candidates = Candidates(candidates.items, scored.scores, candidates.parts)
-        placed = self.seated(candidates, self.context.k)
-        return Placed(placed, tuple(dict.fromkeys(self.failed)), scored)
+        scores, lean = leaning(candidates, self.catalog, self.pipeline.commission_loss, k)
+        placed = self.seated(replace(candidates, scores=scores), k)
+        return Placed(placed, tuple(dict.fromkeys(self.failed)), scored, lean=lean)
 
     def raced(self) -> Candidates:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
@@ -277,7 +268,19 @@ class Course:
         for name in self.pipeline.stages:
             candidates = self.stages[name](candidates, self.context, self.catalog)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
-        return self._admitted(candidates, n)
+        return self._for_sale(self._admitted(candidates, n))
+
+    def _for_sale(self, candidates: Candidates) -> Candidates:
+        """Without what speaks for the products of videos that have none left to sell."""
+        void = self._void(candidates.items)
+        if void is None or not candidates.parts[void].any():
+            return candidates
+        parts = np.where(void, 0, candidates.parts)
+        scores = np.where(void.any(axis=0), parts.sum(axis=0), candidates.scores)
+        return Candidates(candidates.items, scores, parts)
+
+    def _void(self, items: Idxs) -> Mask | None:
+        return void_opinions(items, [one.model for one in self.pipeline.sources], self.catalog)
 
     def sourced(self) -> Candidates:
         """Everything that the sources send, fused."""
@@ -314,6 +317,9 @@ class Course:
             if f"source:{source.name}" not in self.failed:
                 row = _row(source, self.context)
                 opinions[place_] = self.models[source.model].score_of(row, items)
+        void = self._void(items)
+        if void is not None:
+            opinions[void] = np.nan
         return Racing(
             items=items,
             fused=candidates.scores,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Idxs, Kind, Links
+from recsys.events import PLATFORMS
 from recsys.ids import Ints, Mask
 from recsys.metrics import METRICS, Estimate, Judged, PerPerson, judge
 from recsys.variety import (
@@ -36,6 +37,7 @@ PARTS: dict[str, tuple[int, int | None]] = {
 # Those of them that hold everybody once.
 COARSE = ("0", "1-4", "5+")
 EVERYBODY = "all"
+PLATFORM_WORDS = tuple(one.value for one in PLATFORMS)
 COLD = {"cold_recall": "recall", "cold_hit_rate": "hit_rate"}
 
 
@@ -71,6 +73,9 @@ class Race:
         What lists show.
     per_pair
         Whether each target is judged alone.
+    platform
+        Shape (n_persons,). Where each did most of it, positions in `recsys.events.PLATFORMS`; None
+        where that is not told.
     """
 
     shown: Mapping[str, Shown]
@@ -79,6 +84,7 @@ class Race:
     traits: Traits
     kinds: tuple[Kind, ...]
     per_pair: bool
+    platform: NDArray[np.int8] | None = None
     _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -99,9 +105,16 @@ class Race:
         """Shape (n_persons,). Who belongs to a part of the people."""
         if people == EVERYBODY:
             return np.ones(len(self), dtype=np.bool_)
+        if people in PLATFORM_WORDS and self.platform is not None:
+            return np.asarray(self.platform == PLATFORM_WORDS.index(people))
         first, last = PARTS[people]
         found = self.n_acts >= first
         return np.asarray(found if last is None else found & (self.n_acts <= last))
+
+    def platforms(self) -> list[str]:
+        """The platforms that tell the persons apart; none where all are of one."""
+        there = [] if self.platform is None else np.unique(self.platform[self.n_acts > 0]).tolist()
+        return [PLATFORM_WORDS[one] for one in there] if len(there) > 1 else []
 
     def values(self, contender: str, metric: str, k: int) -> PerPerson:
         """One value a person of any metric of METRICS, COLD or LISTS."""

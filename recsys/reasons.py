@@ -50,6 +50,11 @@ class Reason(StrEnum):
     FOR_RETURNING = "for_returning"
     FOR_MEMBER = "for_member"
     FOR_LAPSED = "for_lapsed"
+    DUE = "due"
+    SENT = "sent"
+    SENT_THIS = "sent_this"
+    SENT_TAG = "sent_tag"
+    TRIED = "tried"
     POPULAR = "popular"
     SELECTION = "selection"
 
@@ -89,6 +94,11 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.FOR_RETURNING: "for who ordered before",
         Reason.FOR_MEMBER: "for members",
         Reason.FOR_LAPSED: "to welcome you back",
+        Reason.DUE: "you usually buy it again about now",
+        Reason.SENT: "a friend sent you this",
+        Reason.SENT_THIS: "a friend sent you {what}",
+        Reason.SENT_TAG: "a friend sent you something about {what}",
+        Reason.TRIED: "tried on {what}",
         Reason.POPULAR: "popular now",
         Reason.SELECTION: "from the shop's selection",
     },
@@ -121,6 +131,11 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.FOR_RETURNING: "老客专享",
         Reason.FOR_MEMBER: "会员专享",
         Reason.FOR_LAPSED: "欢迎回来",
+        Reason.DUE: "差不多该再买了",
+        Reason.SENT: "好友分享给你",
+        Reason.SENT_THIS: "好友分享过{what}",
+        Reason.SENT_TAG: "好友分享过{what}相关内容",
+        Reason.TRIED: "试穿过{what}",
         Reason.POPULAR: "正在热门",
         Reason.SELECTION: "本店精选",
     },
@@ -165,7 +180,11 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
             }
         ),
     ),
+    (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
+    # An impression speaks only of what a friend sent.
+    (Reason.VIEWED, frozenset(EventType) - {EventType.IMPRESSION}),
+    (Reason.SENT_THIS, frozenset({EventType.IMPRESSION})),
 )
 
 
@@ -258,7 +277,12 @@ class Explainer:
             treated = claims.treated.get((self.context.scene, word), ())
             if word in meant or item_idx in treated:
                 return self._sentence(Reason(f"for_{word}"), "")
-        return self._sentence(SELECTION, "")
+        standing = self.standing
+        acts = set(standing.type[standing.item == item_idx].tolist())
+        if EventType.ORDER in acts:
+            return self._sentence(Reason.DUE, "")
+        is_sent = bool(((standing.item == item_idx) & (standing.order != 0)).any())
+        return self._sentence(Reason.SENT if is_sent else SELECTION, "")
 
     def _told(self, because: Because | None, item_idx: int, is_basket: bool) -> str | None:
         if because is None:
@@ -311,6 +335,8 @@ class Explainer:
         are_videos = weights[videos].sum() > weights[~videos].sum()
         spoke = among(self.standing.item, items[videos if are_videos else ~videos])
         acts = self._acts(spoke)
+        if acts == {int(EventType.IMPRESSION)}:
+            return self._sentence(Reason.SENT_TAG, name)
         if are_videos:
             reason = Reason.WATCHED_TAG if EventType.PLAY in acts else Reason.LIKED_TAG
         else:

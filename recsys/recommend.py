@@ -1,7 +1,7 @@
 """Request and history → served list: what the service, the evaluation and a simulator call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -164,6 +164,7 @@ def recommend(
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
         items=_items(placed.candidates, bundle.catalog, explainer),
         mix=None if share is None else share._asdict(),
+        commission=asdict(placed.lean) if placed.lean.moved else None,
     )
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
@@ -179,8 +180,9 @@ def _joined(
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
         models[SOURCE] = bundle.fresh
-    if bundle.claims is not None and len(bundle.claims.claiming(context)):
-        placed = bundle.claims.joined(placed, course)
+    claimed = () if bundle.claims is None else bundle.claims.claimed(context, bundle.models)
+    if bundle.claims is not None and len(claimed):
+        placed = bundle.claims.joined(placed, course, np.asarray(claimed))
         course = replace(course, pipeline=claims.with_source(course.pipeline))
         models[claims.SOURCE] = bundle.claims
     return placed, course, models
@@ -205,7 +207,7 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
     """What a request comes down to: all that its list depends on."""
     scene, at_ms = scene_named(request.scene), millis(at)
-    basket = _basket(request, history, bundle)
+    basket = _basket(request, history, bundle, at_ms)
     known, fresh = history, bundle.fresh
     if fresh is not None:
         known = fresh.known(history)
@@ -237,11 +239,11 @@ def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) 
     return np.unique(np.concatenate(found)).astype(np.int32)
 
 
-def _basket(request: Request, history: History, bundle: Bundle) -> Idxs:
+def _basket(request: Request, history: History, bundle: Bundle, at_ms: int) -> Idxs:
     about = scene_named(request.scene).about
     if request.basket and about is not About.NOTHING:
         return bundle.catalog.ids.find_all(request.basket).astype(np.int32)
-    return latest(about, history)
+    return latest(about, history, at_ms)
 
 
 def _is_personal(

@@ -184,8 +184,10 @@ def _check_evidence(evidence: Evidence, catalog: Catalog, name: str) -> None:
 
 def _check_lists(lists: ScoredLists, catalog: Catalog, name: str) -> None:
     n_keys = len(lists.offsets) - 1
-    # Lists are kept for each item, for each tag, or one for everybody.
-    if n_keys not in (len(catalog), len(catalog.tag_names), 1):
+    # Lists are kept for each item, tag, creator or value of attributes, or one for everybody.
+    n_values = len(catalog.attributes.keys)
+    allowed = (len(catalog), len(catalog.tag_names), len(catalog.creators), n_values, 1)
+    if n_keys not in allowed:
         raise BundleError(f"{name} has {n_keys} lists; allowed: one an item, one a tag, or one")
     check_range(lists.items, len(catalog), f"{name}.items")
 

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from recsys.audience import AUDIENCES
+from recsys.campaigns import Offer, campaign_of
+from recsys.events import Platform
 from recsys.reasons import LANGUAGES, Reason
+from recsys.scenes import SCENES
 from serving.settings import Settings
 from training.config import TrainConfig, train_config
+from training.config_shop import MIX, TIERS, TREATMENT
 
 GUIDES = Path(__file__).parents[1] / "docs" / "guides"
 
@@ -32,6 +37,39 @@ def test_every_weight_and_source_is_shown():
     for scene, pipeline in default.pipelines.items():
         sources = [source.name for source in pipeline.sources]
         assert list(shown["pipelines"][scene]["sources"]) == sources
+
+
+def test_defaults_about_people_are_the_ones_shown_and_all_are_shown():
+    shown, default = first_toml("scenes"), TrainConfig()
+    config = train_config(shown)
+    assert (config.mixes, config.tiers) == (default.mixes, default.tiers)
+    assert shown["mix"]["home"].keys() == MIX.keys()
+    assert shown["tiers"].keys() == TIERS.keys()
+
+
+def test_settings_of_the_scenes_guide_are_read():
+    blocks = re.findall(r"^```toml\n(.*?)^```", page("scenes"), re.M | re.S)
+    said = [tomllib.loads(block) for block in blocks]
+    configs = [train_config(one) for one in said]
+    assert {table for one in said for table in one} == {
+        "mix", "tiers", "treatments", "platforms", "pipelines",
+    }  # fmt: skip
+    treatments = configs[1].treatments["home"]
+    assert set(treatments) == {"new", "lapsed"}
+    assert {"tags", *TREATMENT} == {
+        key for one in said[1]["treatments"]["home"].values() for key in one
+    }
+    assert configs[2].pipelines["home"].commission_loss == 0.02
+    assert configs[3].platforms[Platform.DOUYIN] == 0.5
+
+
+def test_campaigns_of_the_scenes_guide_are_campaigns():
+    texts = re.findall(r'"((?:flash|coupon|topic|live):[^"]+)"', page("scenes"))
+    assert {campaign_of(text).offer for text in texts} == set(Offer)
+
+
+def test_every_scene_and_part_of_the_people_is_told_of():
+    assert all(f"| `{name}` |" in page("scenes") for name in (*SCENES, *AUDIENCES))
 
 
 def test_defaults_of_the_service_are_the_ones_shown():

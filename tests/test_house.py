@@ -22,6 +22,7 @@ ORDER = [
     "campaigns",
     "catalog",
     "overlay",
+    "commerce",
     "histories",
     "tiers",
     "watching",
@@ -67,7 +68,7 @@ APART = {
     "signing": {"errors", "files"},
     "metrics": {"errors", "ids", "events", "catalog", "histories"},
     "variety": {"ids", "catalog", "metrics"},
-    "race": {"ids", "catalog", "metrics", "variety"},
+    "race": {"ids", "events", "catalog", "metrics", "variety"},
     "comparison": {"metrics"},
     "figures": {"comparison", "metrics", "race"},
 }

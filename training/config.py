@@ -68,6 +68,11 @@ _MODELS = {
     "transitions": ModelConfig(model="transitions"),
     "bought_together": ModelConfig(model="baskets"),
     "next_basket": ModelConfig(model="next_basket"),
+    "creators": ModelConfig(model="creators"),
+    "choices": ModelConfig(model="choices"),
+    "finished": ModelConfig(model="finished"),
+    # Days, and nothing but the person's own: whether it is time for each of them again.
+    "repurchase": ModelConfig(model="next_basket", parameters={"horizon_days": 7.0, "others": 0.0}),
     "trend": ModelConfig(model="trend"),
 }
 
@@ -81,6 +86,8 @@ _PIPELINES = {
             Source(name="cards", model="cards", weight=0.5),
             Source(name="newness", model="newness", weight=0.6),
             Source(name="transitions", model="transitions", weight=0.5),
+            Source(name="creators", model="creators", weight=0.3),
+            Source(name="choices", model="choices", weight=0.3),
             Source(name="popular", model="popular", weight=0.01),
         ),
         stages=("on_sale", "excluded", "bought", "seen"),
@@ -92,6 +99,7 @@ _PIPELINES = {
         sources=(
             Source(name="bought_together", model="bought_together", of="basket"),
             Source(name="next_basket", model="next_basket"),
+            Source(name="repurchase", model="repurchase", weight=0.3),
             Source(name="cards", model="cards", of="basket"),
             Source(name="item_knn", model="item_knn", of="basket", weight=0.5),
             Source(name="tags", model="tags", of="basket", weight=0.2),
@@ -106,6 +114,7 @@ _PIPELINES = {
         sources=(
             # So heavy that what the video sells comes before whatever all others agree on.
             Source(name="cards", model="cards", of="basket", weight=10.0),
+            Source(name="finished", model="finished", of="basket"),
             Source(name="transitions", model="transitions", of="basket"),
             Source(name="item_knn", model="item_knn", of="basket"),
             Source(name="tags", model="tags", of="basket", weight=0.5),
@@ -288,17 +297,16 @@ def _model(default: ModelConfig | None, table: dict[str, Any], where: str) -> Mo
 
 
 def _pipeline(default: Pipeline, table: dict[str, Any], where: str) -> Pipeline:
-    plain = {"fusion_k": float, "video_share": float}
+    plain = {"fusion_k": float, "video_share": float, "commission_loss": float}
     check_names(table, (*plain, "stages", "sources", "scorer", "objective"), where)
     values: dict[str, Any] = {
         name: as_number(table[name], kind, f"{where} {name}")
         for name, kind in plain.items()
         if name in table
     }
-    if values.get("video_share", 0) > 1:
-        raise ConfigError(
-            f"{where} video_share is out of range, got {table['video_share']}; allowed: 0 to 1"
-        )
+    for name in ("video_share", "commission_loss"):
+        if values.get(name, 0) > 1:
+            raise ConfigError(f"{where} {name} is out of range, got {table[name]}; allowed: 0 to 1")
     if "stages" in table:
         values["stages"] = tuple(as_names(table["stages"], STAGES, f"{where} stages"))
     if "scorer" in table:

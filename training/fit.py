@@ -10,7 +10,7 @@ from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType, moment
 from recsys.facts import Facts
-from recsys.interactions import Rows, Taste, Weighting
+from recsys.interactions import SENT, Rows, Taste, Weighting
 from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
 from recsys.watching import WatchCurve
@@ -126,6 +126,7 @@ def learned_taste(shop: Shop, config: TrainConfig, as_of_ms: int) -> Taste:
         half_life_days=config.half_life_days,
         watch=WatchCurve.fit(plays.value, duration_s),
         by_platform=dict(config.platforms),
+        sent=SENT,
     )
     return Taste(weighting=weighting, video_s=video_s)
 

@@ -13,8 +13,10 @@ from recsys.evaluation import Case
 from recsys.events import millis
 from recsys.facts import Facts
 from recsys.features import Asked, Racing, Values, features
+from recsys.histories import known_items
 from recsys.ids import Mask
-from recsys.pipeline import among, known_items, of_items
+from recsys.lookback import of_items
+from recsys.pipeline import among
 from recsys.reach import group_of
 from recsys.recommend import Request, context_of, course_of
 

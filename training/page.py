@@ -8,7 +8,7 @@ from recsys.comparison import VERDICT_RULE
 from recsys.evaluation import Answers
 from recsys.figures import AGAINST, BY_RANK, CHANCE, GAIN, MAIN, PIPELINE, POPULARITY, TARGETS
 from recsys.metrics import Estimate
-from recsys.race import PARTS
+from recsys.race import PARTS, PLATFORM_WORDS
 from training.evaluate import Evaluation
 from training.page_style import STYLE
 from training.page_words import GLOSSARY, VERDICT_WORDS, WORDS
@@ -217,11 +217,11 @@ def _hits(answers: Answers) -> str:
         for k in answers.question.ks
     ]
     longest = answers.question.ks[-1]
-    for people in PARTS:
+    for people in (*PARTS, *PLATFORM_WORDS):
         of = answers.of(people)
         if (PIPELINE, MAIN, longest) in of:
             cells = [_cell(of.get((name, MAIN, longest))) for name in names]
-            rows.append([f"{MAIN}@{longest}, {people} events", *cells])
+            rows.append([f"{MAIN}@{longest}, {people}{' events' * (people in PARTS)}", *cells])
     return _table(["", *names], rows)
 
 

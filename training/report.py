@@ -12,7 +12,7 @@ from recsys.comparison import Comparison, Look
 from recsys.evaluation import Answers
 from recsys.figures import AGAINST, CHANCE, GAIN, MAIN, OF_PARTS, PIPELINE, POPULARITY, TARGETS
 from recsys.metrics import Estimate
-from recsys.race import EVERYBODY, PARTS
+from recsys.race import EVERYBODY, PARTS, PLATFORM_WORDS
 from training.evaluate import Evaluation
 
 HITS = ("recall", "ndcg", "hit_rate", "map", "mrr")
@@ -80,11 +80,13 @@ def answers_table(answers: Answers) -> Table:
 
 
 def parts_table(answers: Answers) -> Table:
-    """People apart by how many events they had before."""
+    """People apart by how many events they had before, and by platform."""
     k = answers.question.ks[-1]
     table = Table(**_PLAIN)
-    _head(table, f"{MAIN}@{k} by events", ["persons", PIPELINE, GAIN.replace("− ", "−\n")])
-    for people in PARTS:
+    _head(
+        table, f"{MAIN}@{k} by events, platform", ["persons", PIPELINE, GAIN.replace("− ", "−\n")]
+    )
+    for people in (*PARTS, *PLATFORM_WORDS):
         measured = answers.of(people)
         ours = measured.get((PIPELINE, MAIN, k))
         if ours is not None:

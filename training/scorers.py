@@ -20,8 +20,9 @@ from recsys.evaluation import Case
 from recsys.events import millis, moment
 from recsys.facts import Facts
 from recsys.features import names_of
+from recsys.histories import known_items
 from recsys.metrics import Estimate
-from recsys.pipeline import AGAIN, Pipeline, known_items
+from recsys.pipeline import AGAIN, Pipeline
 from recsys.ranker import Ranker
 from training.blend import Races, learned_weights
 from training.cases import checkout_cases, home_cases

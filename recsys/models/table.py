@@ -6,8 +6,11 @@ from recsys.models.als import ALS
 from recsys.models.base import Model
 from recsys.models.baskets import Baskets
 from recsys.models.cards import Cards
+from recsys.models.choices import Choices
+from recsys.models.creators import Creators
 from recsys.models.crossing import Crossing
 from recsys.models.ease import EASE
+from recsys.models.finished import Finished
 from recsys.models.graph import Graph
 from recsys.models.ials import IALS
 from recsys.models.item_knn import ItemKNN
@@ -35,6 +38,9 @@ MODELS: dict[str, type[Model]] = {
     "trend": Trend,
     "taste_trend": TasteTrend,
     "cards": Cards,
+    "creators": Creators,
+    "choices": Choices,
+    "finished": Finished,
     "crossing": Crossing,
     "baskets": Baskets,
     "next_basket": NextBasket,

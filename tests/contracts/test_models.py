@@ -39,11 +39,15 @@ def world() -> Catalog:
     def other_cards(number):
         return tuple(f"item-{1008 + (number + step) % N_EACH}" for step in range(3))
 
+    one, other = (
+        {"tags": (tag,), "creator_id": f"creator-{tag}", "attributes": {"颜色": tag}}
+        for tag in ("辅食", "钓鱼")
+    )
     return Catalog.of(
-        [item(n, tags=("辅食",)) for n in PRODUCTS[0]]
-        + [item(n, tags=("钓鱼",)) for n in PRODUCTS[1]]
-        + [item(n, Kind.VIDEO, tags=("辅食",), cards=cards(n)) for n in VIDEOS[0]]
-        + [item(n, Kind.VIDEO, tags=("钓鱼",), cards=other_cards(n)) for n in VIDEOS[1]]
+        [item(n, **one) for n in PRODUCTS[0]]
+        + [item(n, **other) for n in PRODUCTS[1]]
+        + [item(n, Kind.VIDEO, cards=cards(n), **one) for n in VIDEOS[0]]
+        + [item(n, Kind.VIDEO, cards=other_cards(n), **other) for n in VIDEOS[1]]
         + [item(UNTOUCHED)]
     )
 
