@@ -154,7 +154,7 @@ class Behaviour:
             return Acts.none()
         fits = market.quality[sold] - self.wants.dear(who[:, None], sold[None, :])
         fits = np.where(market.ware[sold] == ware[:, None], fits, -np.inf)
-        has_any = np.isfinite(fits).any(axis=1)
+        has_any: Mask = np.isfinite(fits).any(axis=1)
         order = np.argsort(-(fits + self.rng.gumbel(size=fits.shape)), axis=1)
         nothing, place = np.full(len(who), NOTHING), np.full(len(who), IN_SHOP)
         best = Seen(who, sold[order[:, 0]], at_ms, nothing, nothing, place).take(has_any)
@@ -163,7 +163,7 @@ class Behaviour:
         other = best._replace(item=sold[second][has_any], at_ms=best.at_ms - COMPARING_MS)
         dwell_s = np.round(3 + self.rng.exponential(PAGE_S, len(other.who)), 1)
         compared = Acts.of(EventType.VIEW, other, seconds=dwell_s)
-        has_other = np.asarray(np.isfinite(fits[rows, second])[has_any])
+        has_other = np.isfinite(fits[rows, second])[has_any]
         return Acts.joined([compared.take(has_other), *self._open(best, nothing[has_any])])
 
     def due_refunds(self, at_ms: int) -> list[Acts]:

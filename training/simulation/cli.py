@@ -109,6 +109,6 @@ def _line(day: Day) -> str:
 def _summary(totals: Totals) -> str:
     yuan, minutes = totals.value_minor / 100, totals.watch_s / 60
     return (
-        f"a person: {yuan:,.0f} yuan, {minutes:,.1f} min watched; {totals.retention:.0%} came in the "
-        f"last week; {totals.commerce:.0%} of what was looked at was for sale"
+        f"a person: {yuan:,.0f} yuan, {minutes:,.1f} min watched; {totals.retention:.0%} came in "
+        f"the last week; {totals.commerce:.0%} of what was looked at was for sale"
     )

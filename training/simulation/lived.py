@@ -53,9 +53,7 @@ class Lived:
         world = World.drawn(seed, Size(n_people=PEOPLE, is_small=True), more)
         shop = Near(Home(folder), world.item_ids, TrainConfig().unscored)
         lived(world, shop, DAYS, learn_every=DAYS)
-        made = cls(world, shop, world.start_ms + DAY_MS // 2)
-        made.put([one.item for one in of_today()])
-        return made
+        return cls(world, shop, world.start_ms + DAY_MS // 2)
 
     @property
     def bundle(self) -> Bundle:
@@ -70,9 +68,10 @@ class Lived:
         return np.flatnonzero((level < COLD_MOST) & acted)[:n]
 
     def past(self, person: int) -> History:
-        """What somebody did on the last day they did anything: who came here once before."""
+        """What somebody did on a platform on their last day there: who is new in this shop."""
         history = self.shop.history(person)
-        return history.take(history.at_ms >= history.at_ms[-1] - DAY_MS)
+        history = history.take(history.platform != NUMBERS[IN_SHOP])
+        return history.take(history.at_ms >= history.at_ms[-1:].sum() - DAY_MS)
 
     def did(
         self,
@@ -130,12 +129,17 @@ class Lived:
         )
 
     def without(self, *models: str) -> Bundle:
-        """The bundle, with no source that asks these models."""
+        """The bundle without some models, and without the sources that ask them."""
         pipelines = {
             scene: replace(one, sources=tuple(s for s in one.sources if s.model not in models))
             for scene, one in self.bundle.pipelines.items()
         }
-        return replace(self.bundle, pipelines=pipelines)
+        kept = {name: one for name, one in self.bundle.models.items() if name not in models}
+        return replace(self.bundle, pipelines=pipelines, models=kept)
+
+    def open_today(self) -> None:
+        """The shop gets what comes in on this day."""
+        self.put([one.item for one in of_today()])
 
     def put(self, items: Sequence[Item]) -> None:
         """Items as they are from now on, or new ones."""

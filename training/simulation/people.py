@@ -19,6 +19,8 @@ COLD, WARM = -2.0, 2.5
 COMES_BACK = 0.97
 # Trust that following a creator, or buying from their video, adds; it never goes beyond 1.
 TRUST_FOLLOW, TRUST_BOUGHT = 0.6, 0.4
+# What is used up is needed so much, in logits, and that within so much of its interval.
+DUE, DUE_WITHIN = 5.0, 0.05
 # For so many days after a purchase what belongs to it is wanted.
 BELONGS_DAYS = 20.0
 MOOD_MIN, MOOD_MAX = 0.03, 1.25
@@ -111,7 +113,7 @@ class People:
         what belongs to a recent purchase is.
         """
         used = (day - self.bought_day[who, wares]) / (CYCLE_DAYS[wares] * self.rhythm[who])
-        due = 3.0 * np.exp(-(((used - 1.0) / 0.15) ** 2) / 2)
+        due = DUE / (1.0 + np.exp(-np.clip((used - 1.0) / DUE_WITHIN, -50, 50)))
         needs = np.where(
             np.isinf(self.bought_day[who, wares]), 0.0, np.where(used < 0.7, -4.0, due)
         )

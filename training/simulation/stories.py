@@ -20,6 +20,8 @@ class Story:
         What is switched off for the control, in words.
     tell
         The ground it is told on → figures.
+    is_last
+        Whether it changes what the shop has, so that it is told after the others.
     """
 
     number: int
@@ -28,6 +30,7 @@ class Story:
     least: float
     off: str
     tell: Callable[[Ground], Figures]
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

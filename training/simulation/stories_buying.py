@@ -7,7 +7,7 @@ import numpy as np
 from recsys.bundle import Bundle
 from recsys.events import EventType
 from recsys.histories import History
-from training.sample_goods import PLATFORMS, Ints, ware_positions
+from training.sample_goods import PLATFORMS, Ints
 from training.sample_text import COMPLEMENTS
 from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived
@@ -19,11 +19,11 @@ PEOPLE = 10
 # Of what is used up and has something that belongs to it.
 WITH_MORE = ("纸尿裤", "淡奶油")
 USED_UP, LASTING = "纸尿裤", "电饭煲"
-# What is bought on the day one looks again, and how many places are looked at.
-ELSE, FIRST = "洗衣凝珠", 8
-# Its own time, and long before it, as a share of its interval.
-DUE, EARLY = 1.0, 0.25
-BUYING_MODELS = ("bought_together", "next_basket")
+# How many places are looked at; and when, for what lasts.
+FIRST, LOOKED_DAYS = 8, (6.0, 20.0, 28.0)
+# Near its own time, and long before it, as shares of its interval.
+DUE, EARLY = (0.8, 0.9, 1.0), 0.25
+BUYING_MODELS = ("bought_together", "next_basket", "repurchase")
 
 
 class Bought(NamedTuple):
@@ -57,7 +57,7 @@ def repurchase(lived: Lived) -> Figures:
         found.append(
             [
                 _is_in_time(lived, Bought(past, used), one)
-                and not _again(lived, Bought(past, lasting), one, DUE * _days(USED_UP))
+                and not any(_again(lived, Bought(past, lasting), one, days) for days in LOOKED_DAYS)
                 for one in (lived.bundle, _without_orders(lived))
             ]
         )
@@ -66,6 +66,7 @@ def repurchase(lived: Lived) -> Figures:
 
 def trusted(lived: Lived) -> Figures:
     """Who watched, followed and bought from a creator sees that creator's new product at once."""
+    lived.open_today()
     market, places = lived.world.market, lived.world.market.positions
     clips = np.flatnonzero(
         (market.creator == market.creators.index(TRUSTED)) & (market.published_ms < lived.now_ms)
@@ -106,33 +107,20 @@ def _clips(lived: Lived, product: int) -> Ints:
 
 
 def _is_in_time(lived: Lived, bought: Bought, bundle: Bundle) -> bool:
-    """Whether it comes back at its time, and not long before."""
-    days = _days_of(lived, bought.product)
-    return _again(lived, bought, bundle, DUE * days) and not _again(
-        lived, bought, bundle, EARLY * days
-    )
+    """Whether it comes back near its time, and not long before."""
+    days = float(CYCLE_DAYS[lived.world.market.ware[bought.product]])
+    is_due = any(_again(lived, bought, bundle, share * days) for share in DUE)
+    return is_due and not _again(lived, bought, bundle, EARLY * days)
 
 
 def _again(lived: Lived, bought: Bought, bundle: Bundle, days_on: float) -> bool:
-    """Whether what was bought is shown some days later: at home, or after another checkout."""
-    other = int(lived.world.market.of_ware(ELSE, is_product=True)[0])
+    """Whether what was bought is among the first of the home list, some days later."""
     home = lived.listed(bought.history, bundle=bundle, days_on=days_on)
-    checkout = lived.listed(
-        bought.history, scene="post_checkout", beside=other, bundle=bundle, days_on=days_on
-    )
-    return bool(bought.product in (*home[:FIRST], *checkout[:FIRST]))
+    return bool(bought.product in home[:FIRST])
 
 
 def _without_orders(lived: Lived) -> Bundle:
     return lived.without(*BUYING_MODELS)
-
-
-def _days(name: str) -> float:
-    return float(CYCLE_DAYS[ware_positions()[name]])
-
-
-def _days_of(lived: Lived, product: int) -> float:
-    return float(CYCLE_DAYS[lived.world.market.ware[product]])
 
 
 BUYING = (
@@ -151,6 +139,7 @@ BUYING = (
         least=0.9,
         off="nothing was watched, followed or bought from the creator",
         tell=in_lived(trusted),
+        is_last=True,
     ),
     Story(
         number=11,

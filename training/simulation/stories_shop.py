@@ -49,6 +49,7 @@ def tiers(lived: Lived) -> Figures:
 
 def flash_sale(lived: Lived) -> Figures:
     """Shown while stock and time last, gone a second after, and to nobody who had their piece."""
+    lived.open_today()
     return Figures(_kept(lived, "flash"), _kept(lived, "flash-plain"))
 
 
@@ -107,5 +108,6 @@ SHOP = (
         least=0.95,
         off="the item has no campaign",
         tell=in_lived(flash_sale),
+        is_last=True,
     ),
 )

@@ -31,7 +31,7 @@ def told(
         progress("worlds", done, len(seeds))
         with tempfile.TemporaryDirectory() as folder:
             ground = Ground(seed, Path(folder))
-            for story in stories:
+            for story in sorted(stories, key=lambda one: one.is_last):
                 yield Told(story=story, seed=seed, figures=story.tell(ground))
             ground.close()
     progress("worlds", len(seeds), len(seeds))
