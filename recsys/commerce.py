@@ -96,4 +96,4 @@ def _told(before: NDArray[np.float64], after: NDArray[np.float64], reach: float,
     # An item stands above another that was better before: the best of those below it tells most.
     best_below = np.maximum.accumulate(before[then][::-1])[::-1]
     given_up = float((best_below - before[then]).max(initial=0.0))
-    return Lean(moved=moved, loss=given_up / reach if reach > 0 else 0.0)
+    return Lean(moved=moved, loss=given_up / float(reach) if reach > 0 else 0.0)

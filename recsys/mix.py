@@ -162,15 +162,15 @@ class Mix:
         mix = replace(self, half_life_days=taste.weighting.half_life_days)
         acts = taste.acts(histories, at_ms)
         sums = mix.seen_by(acts, catalog)
-        totals = sums.sum(axis=0)
-        seen = totals[SEEN : SEEN + 2]
+        seen = sums[(sums[:, SEEN : SEEN + 2] > 0).all(axis=1), SEEN : SEEN + 2].sum(axis=0)
         if seen.sum() >= LEAST_SEEN * 2:
             mix = replace(mix, usual=float(seen[1] / seen.sum()))
-        seats = np.array(seats_of(totals.tolist(), mix.usual))
-        if not (seats > 0).all() or not (totals[GAINS : GAINS + 2] > 0).all():
+        seats = np.array([seats_of(one, mix.usual) for one in sums.tolist()]).sum(axis=0)
+        gains = sums[:, GAINS : GAINS + 2].sum(axis=0)
+        if not (np.append(seats, gains) > 0).all():
             # Without both kinds in it the past says nothing of what to choose.
             return mix
-        video, product = totals[GAINS : GAINS + 2] / seats
+        video, product = gains / seats
         mix = replace(mix, video=float(video), product=float(product))
         mix = replace(mix, prior_seats=mix._prior_seats(acts, catalog))
         squares, products = np.array([about_means(one) for one in sums.tolist()]).sum(axis=0)
@@ -205,8 +205,13 @@ def _error(mix: Mix, first: Floats, second: Floats) -> float:
 
 
 def seats_of(sums: Sequence[float], usual: float) -> tuple[float, float]:
-    """On how many seats a person saw videos, and products; untold ones are split as is usual."""
+    """On how many seats a person saw videos, and products; untold ones are split as is usual.
+
+    Impressions of one kind alone are those of a log that tells of no others: they are not counted.
+    """
     seen, acts = sums[SEEN : SEEN + 2], sums[ACTS : ACTS + 2]
+    if min(seen) <= 0:
+        seen = (0.0, 0.0)
     untold = SEATS_AN_ACT * max(0.0, sum(acts) - sum(seen))
     return seen[0] + (1 - usual) * untold, seen[1] + usual * untold
 

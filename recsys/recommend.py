@@ -137,9 +137,11 @@ def recommend(
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
     context = replace(context, seed=hash64(list_id))
-    course, mix = course_of(bundle, context, request.remaining_ms), bundle.mix_for(context)
+    course = course_of(bundle, context, request.remaining_ms)
+    # A list of one kind has nothing to share.
+    mix = bundle.mix_for(context) if len(context.kinds) > 1 else None
     share = None
-    if mix is not None and len(context.kinds) > 1:
+    if mix is not None:
         share = mix.share(context.row, bundle.catalog, context.seed)
         course = replace(course, pipeline=replace(course.pipeline, video_share=1 - share.commerce))
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle, history)

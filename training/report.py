@@ -84,7 +84,7 @@ def parts_table(answers: Answers) -> Table:
     k = answers.question.ks[-1]
     table = Table(**_PLAIN)
     _head(
-        table, f"{MAIN}@{k} by events, platform", ["persons", PIPELINE, GAIN.replace("− ", "−\n")]
+        table, f"{MAIN}@{k} by events", ["persons", PIPELINE, GAIN.replace("− ", "−\n")]
     )
     for people in (*PARTS, *PLATFORM_WORDS):
         measured = answers.of(people)

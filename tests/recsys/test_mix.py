@@ -185,6 +185,17 @@ def test_usual_rates_and_share_are_learned_from_everybody():
     assert found.product / found.video == pytest.approx((8 / 2) / (3 / 8), rel=0.01)
 
 
+def test_log_of_impressions_of_one_kind_alone_does_not_make_the_other_rare():
+    """Platforms tell which videos were seen, and of products only what was done."""
+    told = history(*(visit(d, 0, 20, [*WATCHED, *BOUGHT]) for d in range(1, 8)))
+    silent = history(*(visit(d, 0, 0, [*WATCHED, *BOUGHT]) for d in range(1, 8)))
+    assert commerce(WIDE, told) == commerce(WIDE, silent)
+    found = WIDE.fitted(Histories.of([told] * 5), TASTE, CATALOG, millis(NOW))
+    assert found.usual == 0.5
+    watcher = history(*(visit(d, 0, 20, WATCHED) for d in range(1, 8)))
+    assert commerce(WIDE, watcher) < 0.5 < commerce(WIDE, history(visit(1, 0, 20, BOUGHT)))
+
+
 def test_past_without_both_kinds_teaches_nothing():
     only_videos = Histories.of([history(visit(1, 0, 10, WATCHED))])
     found = WIDE.fitted(only_videos, TASTE, CATALOG, millis(NOW))
@@ -233,8 +244,11 @@ def test_scene_without_a_mix_keeps_its_pipelines_share():
     assert sum(one.kind == "product" for one in served.items) == 10
 
 
-def test_list_of_one_kind_has_no_share():
-    assert shown(bundle(Mix(floor=0.5)), kinds=(Kind.VIDEO,)).mix is None
+@pytest.mark.parametrize("kind", Kind)
+def test_list_of_one_kind_has_no_share_and_no_rows_to_break(kind):
+    served = shown(bundle(Mix(floor=0.5, in_row=2)), kinds=(kind,))
+    assert served.mix is None
+    assert [one.kind for one in served.items] == [kind.word] * 20
 
 
 def longest(served) -> int:

@@ -62,6 +62,7 @@ def files(draw):
         optional={
             "fusion_k": NUMBERS,
             "video_share": st.floats(0, 1),
+            "commission_loss": st.floats(0, 1),
             "stages": some_of(STAGES),
             "scorer": st.sampled_from(ORDERED_BY),
             "objective": st.fixed_dictionaries(
@@ -123,6 +124,7 @@ def test_every_part_of_a_configuration_is_tried_above():
     }  # fmt: skip
     assert {f.name for f in fields(Pipeline)} == {
         "name", "sources", "stages", "fusion_k", "video_share", "scorer", "objective",
+        "commission_loss",
     }  # fmt: skip
 
 
