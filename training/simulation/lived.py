@@ -24,7 +24,7 @@ from training.simulation.world import Size, World, lived
 
 # Days that go by before anybody asks, so that what is used up was bought again.
 DAYS = 60
-PEOPLE = 150
+PEOPLE = 300
 LIST_K = 20
 # Whoever stands so little above a taste that nobody taught does not care for it.
 COLD_MOST = COLD + 0.9

@@ -23,6 +23,8 @@ TRUST_FOLLOW, TRUST_BOUGHT = 0.6, 0.4
 DUE, DUE_WITHIN = 5.0, 0.05
 # For so many days after a purchase what belongs to it is wanted.
 BELONGS_DAYS = 20.0
+# Share of the sorts one likes most that one has from elsewhere on the first day.
+OWNED = 0.6
 MOOD_MIN, MOOD_MAX = 0.03, 1.25
 
 
@@ -88,7 +90,7 @@ class People:
             patience=np.clip(rng.normal(nature.patience, 0.08, n), 0.02, 0.9),
             pace=rng.beta(2.0, 2.6, n),
             mood=np.ones(n),
-            bought_day=day + _owned(rng, n),
+            bought_day=day + _owned(rng, steady),
             trust=np.zeros((n, max(1, len(market.creators)))),
         )
 
@@ -135,7 +137,9 @@ class People:
     def feel(self, who: Ints, felt: Floats, nature: Nature) -> None:
         """Mood follows what a visit was like, 0 for bad to 1 and more for good."""
         moved = self.mood[who] + nature.mood_rate * (felt - self.mood[who])
-        self.mood[who] = np.clip(moved, MOOD_MIN, MOOD_MAX)
+        self.mood[who] = np.clip(moved, # Share of the sorts one likes most that one has from elsewhere on the first day.
+OWNED = 0.6
+MOOD_MIN, MOOD_MAX)
 
 
 COMPLEMENTS = complements()
@@ -152,8 +156,9 @@ def _within(rng: Generator, n: int) -> Floats:
     return found
 
 
-def _owned(rng: Generator, n: int) -> Floats:
-    """Some of everything was bought elsewhere before, and is somewhere between new and used up."""
-    has = rng.random((n, len(WARES))) < 0.25
-    since = np.minimum(CYCLE_DAYS, 200.0) * rng.random((n, len(WARES)))
+def _owned(rng: Generator, steady: Floats) -> Floats:
+    """What people like they mostly have already, somewhere between new and used up."""
+    likes = OWNED / (1.0 + np.exp(-steady[:, TASTE_OF]))
+    has = rng.random(likes.shape) < likes
+    since = np.minimum(CYCLE_DAYS, 200.0) * rng.random(likes.shape)
     return np.where(has, -since, NEVER)
