@@ -137,9 +137,7 @@ class People:
     def feel(self, who: Ints, felt: Floats, nature: Nature) -> None:
         """Mood follows what a visit was like, 0 for bad to 1 and more for good."""
         moved = self.mood[who] + nature.mood_rate * (felt - self.mood[who])
-        self.mood[who] = np.clip(moved, # Share of the sorts one likes most that one has from elsewhere on the first day.
-OWNED = 0.6
-MOOD_MIN, MOOD_MAX)
+        self.mood[who] = np.clip(moved, MOOD_MIN, MOOD_MAX)
 
 
 COMPLEMENTS = complements()
