@@ -2,11 +2,13 @@
 
 import ipaddress
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Annotated
 
 import typer
+from fastapi import FastAPI
 
 from data.home import Home
 from data.record import Record
@@ -17,6 +19,7 @@ from serving.logs import to_stderr
 from serving.metrics import Metrics, share
 from serving.service import Service
 from serving.settings import Settings
+from serving.simulated import HEADER, SimulatedClock, simulated_now
 from serving.workers import Workers, listening
 
 app = typer.Typer(no_args_is_help=True)
@@ -30,6 +33,13 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    simulated_clock: Annotated[
+        bool,
+        typer.Option(
+            "--simulated-clock",
+            help=f"For `dapei simulate --url`: requests say the time, in {HEADER}. Loopback only.",
+        ),
+    ] = False,
 ) -> None:
     """Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."""
     if not _is_loopback(host):
@@ -37,6 +47,11 @@ def serve(
             f"no keys are configured, so the service listens on loopback only; got {host!r}, "
             "allowed: 127.0.0.1, ::1, localhost",
             param_hint="--host",
+        )
+    if simulated_clock and not _is_loopback(host):
+        raise typer.BadParameter(
+            f"whoever sets the time decides what is on sale: for loopback only; got {host!r}",
+            param_hint="--simulated-clock",
         )
     to_stderr("INFO")
     shop = Home(home)
@@ -59,10 +74,18 @@ def serve(
         sock=sock,
         n=workers,
         settings=settings,
-        app=lambda: create_app(Service.of(shop, settings, Metrics(numbers))),
+        app=lambda: _app(Service.of(shop, settings, Metrics(numbers)), simulated_clock),
     ).run()
     # Only the parent comes here: the workers' numbers end with the last of them.
     shutil.rmtree(numbers, ignore_errors=True)
+
+
+def _app(service: Service, simulated_clock: bool) -> FastAPI:
+    if not simulated_clock:
+        return create_app(service)
+    app = create_app(replace(service, now=simulated_now))
+    app.add_middleware(SimulatedClock)
+    return app
 
 
 def _is_loopback(host: str) -> bool:

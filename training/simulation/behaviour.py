@@ -154,7 +154,7 @@ class Behaviour:
             return Acts.none()
         fits = market.quality[sold] - self.wants.dear(who[:, None], sold[None, :])
         fits = np.where(market.ware[sold] == ware[:, None], fits, -np.inf)
-        has_any: Mask = np.isfinite(fits).any(axis=1)
+        has_any = np.asarray(np.isfinite(fits).any(axis=1))
         order = np.argsort(-(fits + self.rng.gumbel(size=fits.shape)), axis=1)
         nothing, place = np.full(len(who), NOTHING), np.full(len(who), IN_SHOP)
         best = Seen(who, sold[order[:, 0]], at_ms, nothing, nothing, place).take(has_any)

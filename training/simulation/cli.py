@@ -10,7 +10,8 @@ from data.home import Home
 from recsys.errors import ConfigError
 from recsys.files import write_atomic
 from training.simulation.figures import Day, Totals
-from training.simulation.shopfront import Near
+from training.simulation.over_http import Far
+from training.simulation.shopfront import Near, Shopfront
 from training.simulation.telling import SEEDS, STORIES, lines, table, told, unproved
 from training.simulation.world import Size, World, lived
 from training.terminal import ConfigOption, bars, complain, configured, stoppable
@@ -36,6 +37,14 @@ JsonOption = Annotated[
 ]
 
 
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url", help="Live against this service of the home, started with --simulated-clock."
+    ),
+]
+
+
 @app.command()
 def simulate(
     home: HomeOption = None,
@@ -44,6 +53,7 @@ def simulate(
     people: PeopleOption = 3_000,
     learn_every: LearnOption = 10,
     config: ConfigOption = None,
+    url: UrlOption = None,
     stories: StoriesOption = False,
     story: StoryOption = None,
     worlds: WorldsOption = ALL_WORLDS,
@@ -56,17 +66,25 @@ def simulate(
         elif home is None:
             raise ConfigError("simulate needs a place to live in; allowed: --home DIR or --stories")
         else:
-            live(home, World.drawn(seed, Size(n_people=people)), days, learn_every, config)
+            world = World.drawn(seed, Size(n_people=people))
+            live(world, _shop(home, world, config, url), days, learn_every)
 
 
-def live(home: Path, world: World, days: int, learn_every: int, config: Path | None) -> None:
-    """Days in a home; a line a day."""
+def _shop(home: Path, world: World, config: Path | None, url: str | None) -> Shopfront:
+    """The shop in this process, or behind a service; in either case a new one."""
+    said = configured(home, config)
+    if url is not None:
+        return Far(url, Home(home), said)
     if home.exists() and any(one.name != "dapei.toml" for one in home.iterdir()):
         raise ConfigError(
             f"{home} is not empty; allowed: a new folder, or one with only a dapei.toml, because a "
             "simulated shop must not be mixed with a real one"
         )
-    shop = Near(Home(home), world.item_ids, configured(home, config))
+    return Near(Home(home), world.item_ids, said)
+
+
+def live(world: World, shop: Shopfront, days: int, learn_every: int) -> None:
+    """Days in a shop; a line a day."""
     out = Console()
     out.print("day  visitors  orders     yuan  watched min  commerce", highlight=False)
     try:

@@ -20,7 +20,7 @@ from training.sample_goods import (
     make_goods,
     ware_positions,
 )
-from training.sample_text import COMPLEMENTS, WARES
+from training.sample_text import COMPLEMENTS, ROOTS, WARES
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,6 +30,8 @@ DURABLE_DAYS = 1e6
 # Of every sort of product so many products and videos are kept in a small shop.
 SMALL = (2, 3)
 MAX_CARDS = 4
+# The taste whose videos and goods call it by different words.
+OUTDOORS, VIDEO_TAGS, GOODS_TAG = "露营", ("户外运动", "山野"), "登山"
 
 
 class Placed(NamedTuple):
@@ -188,10 +190,17 @@ def _of_goods(goods: Goods, n_products: int, n_videos: int) -> list[Placed]:
         logs = np.log(shelf.pull[kept])
         spread = (logs - logs.mean()) / max(float(logs.std()), 1e-9)
         found += [
-            Placed(shelf.items[idx], int(shelf.wares[idx]), float(quality))
+            Placed(_apart(shelf.items[idx]), int(shelf.wares[idx]), float(quality))
             for idx, quality in zip(kept, spread, strict=True)
         ]
     return found
+
+
+def _apart(item: Item) -> Item:
+    """The item; outdoors, videos and goods share no tag, as where videos come from others."""
+    if item.category[0] != ROOTS[OUTDOORS]:
+        return item
+    return replace(item, tags=VIDEO_TAGS if item.kind is Kind.VIDEO else (GOODS_TAG, item.tags[-1]))
 
 
 def _seconds(item: Item) -> float:

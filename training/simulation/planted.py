@@ -6,7 +6,7 @@ from datetime import timedelta
 from recsys.catalog import Item, Kind
 from recsys.events import Platform
 from training.sample_goods import START, TASTES, ware_positions
-from training.simulation.market import Placed
+from training.simulation.market import GOODS_TAG, Placed
 
 # Long before the first day; and on the day of the stories, after their bundle was made.
 BEFORE = START - timedelta(days=30)
@@ -14,10 +14,9 @@ TODAY = START + timedelta(days=60, hours=1)
 # The flash sale of the day, open at the moment of the stories.
 FLASH_STARTS, FLASH_ENDS = TODAY + timedelta(hours=10), TODAY + timedelta(hours=13)
 FLASH_STOCK = 30
-# Videos and goods of hiking share no tag; the people who like them are the same.
 HIKING_WARE = "防潮垫"
 N_HIKING = 6
-TRUSTED, STRANGE = "creator-901", "creator-902"
+TRUSTED = "creator-901"
 # Of every taste so many products come in on the day, so that one among them is not there by luck.
 NEW_A_TASTE = 4
 
@@ -69,17 +68,11 @@ def meant() -> list[Placed]:
 
 
 def hiking() -> list[Placed]:
-    """Products of 登山鞋 and videos of 户外运动."""
+    """Boots: a part of what is sold for outdoors."""
     ware = ware_positions()[HIKING_WARE]
-    goods = [
-        _product(f"hiking-{n}", f"登山鞋{n}号", ("登山鞋", "中帮"), ("户外", "登山", "登山鞋"))
-        for n in range(N_HIKING)
-    ]
-    clips = [
-        _video(f"outdoors-{n}", f"山里走一天 第{n}集", ("户外运动", "山野"), STRANGE)
-        for n in range(N_HIKING)
-    ]
-    return [Placed(item, ware, 1.0) for item in (*goods, *clips)]
+    tags, category = (GOODS_TAG, "登山鞋"), ("户外", "登山", "登山鞋")
+    goods = [_product(f"hiking-{n}", f"登山鞋{n}号", tags, category) for n in range(N_HIKING)]
+    return [Placed(item, ware, 0.0) for item in goods]
 
 
 def notes() -> list[Placed]:

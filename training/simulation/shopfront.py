@@ -139,9 +139,8 @@ class Near:
         return [Shown(one.list_id, tuple(item.item_id for item in one.items)) for one in served]
 
     def learn(self, at: datetime) -> None:
-        """One turn of `dapei cycle`, unmeasured: the world knows more than a split by time."""
-        collect(self.home)
-        train(self.home, self.config, now=at, wants_publish=True, is_evaluated=False)
+        """Learn, and use what was learned."""
+        learned(self.home, self.config, at)
         self.open()
 
     def open(self) -> None:
@@ -188,6 +187,16 @@ class Near:
             return _nothing(asked.request, list_id, at)
         history = self.placed(self.history(asked.person))
         return recommend(asked.request, history, self.bundle, at=at, list_id=list_id).served
+
+
+def learned(home: Home, config: TrainConfig, at: datetime) -> str:
+    """One turn of `dapei cycle`; the bundle's id, in use unless the gate refused it.
+
+    Unmeasured: the world knows more than a split by time could say.
+    """
+    collect(home)
+    made = train(home, config, now=at, wants_publish=True, is_evaluated=False)
+    return made.release.bundle.bundle_id if made.is_published else ""
 
 
 def _newest(history: History) -> History:
