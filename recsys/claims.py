@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
-from recsys.catalog import Catalog, Idxs, Kind
+from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.ids import hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
+from recsys.models.next_basket import NextBasket
 from recsys.pipeline import (
     Candidates,
     Context,
@@ -109,14 +110,14 @@ class Claims:
         ]
         return _each_once(found)
 
-    def claimed(self, context: Context, models: Mapping[str, Model]) -> Idxs:
+    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
         """What claims a seat in this list: of the catalogue, from friends, and what is due."""
         found = [self.claiming(context)]
         if context.scene == HOME:
             found.append(sent_by_friends(context.history, context.at_ms))
-        if REPURCHASE in models and context.scene in (HOME, AFTER_ORDER):
-            due = models[REPURCHASE].candidates(context.row, MAX_DUE, Kind.PRODUCT)
-            found.append(due.items[due.scores >= DUE])
+        repurchase = models.get(REPURCHASE)
+        if isinstance(repurchase, NextBasket) and context.scene in (HOME, AFTER_ORDER):
+            found.append(repurchase.due(context.row, ~catalog.durable, MAX_DUE, DUE))
         return _each_once(found)
 
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
@@ -163,6 +164,8 @@ def sent_by_friends(history: History, at_ms: int) -> Idxs:
 
 
 def _each_once(found: list[Idxs]) -> Idxs:
+    if not any(map(len, found)):
+        return np.empty(0, dtype=np.int32)
     items = np.concatenate([np.empty(0, dtype=np.int32), *found])
     _, firsts = np.unique(items, return_index=True)
     return np.asarray(items[np.sort(firsts)], dtype=np.int32)

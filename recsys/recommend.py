@@ -182,11 +182,12 @@ def _joined(
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
         models[SOURCE] = bundle.fresh
-    claimed = () if bundle.claims is None else bundle.claims.claimed(context, bundle.models)
-    if bundle.claims is not None and len(claimed):
-        placed = bundle.claims.joined(placed, course, np.asarray(claimed))
-        course = replace(course, pipeline=claims.with_source(course.pipeline))
-        models[claims.SOURCE] = bundle.claims
+    if bundle.claims is not None:
+        claimed = bundle.claims.claimed(context, bundle.catalog, bundle.models)
+        if len(claimed):
+            placed = bundle.claims.joined(placed, course, claimed)
+            course = replace(course, pipeline=claims.with_source(course.pipeline))
+            models[claims.SOURCE] = bundle.claims
     return placed, course, models
 
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.interactions import Row, Rows
+from recsys.events import EventType
+from recsys.histories import UNDATED
+from recsys.ids import Mask
+from recsys.interactions import DAY_MS, Acts, Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.item_knn import blocks
 from recsys.models.lists import (
@@ -27,6 +30,9 @@ from recsys.models.repurchase import Rhythm, Shelf
 
 # So many of a person's baskets before one can lead to it; older ones hardly count.
 MAX_BACK = 20
+# What was bought less than this share of its usual interval ago is not due whoever buys it.
+EARLIEST = 0.3
+ORDER = int(EventType.ORDER)
 # A request reads the lists of so many of a person's items, those of the latest baskets.
 MAX_KEYS = 200
 
@@ -190,6 +196,37 @@ class NextBasket:
             Because(item_idx=item) if item in mine else None if key is None else Because(key)
             for item, key in zip(items.tolist(), keys, strict=True)
         ]
+
+    def due(self, row: Row, may_be: Mask, k: int, least: float) -> Idxs:
+        """Up to k of the person's own items that are bought again within the horizon this likely.
+
+        Parameters
+        ----------
+        may_be
+            Shape (n_items,). Which items are asked about.
+        least
+            The chance from which on an item is due, 0 to 1.
+        """
+        check_fitted(self)
+        if row.acts is None or not self._may_be_due(row.acts, may_be):
+            return np.empty(0, dtype=np.int32)
+        own, chances, _ = self._asked(row)
+        is_due = may_be[own] & (chances >= least)
+        return Ranking.best(own[is_due], chances[is_due], k).items
+
+    def _may_be_due(self, acts: Acts, may_be: Mask) -> bool:
+        """Whether for any item the last order is old enough; most lists need ask no further."""
+        if not self.rhythm_.by_days[0]:
+            return False
+        events = acts.events
+        places = np.flatnonzero((events.type == ORDER) & (events.at_ms != UNDATED))
+        places = places[may_be[events.item[places]]]
+        if len(places) == 0:
+            return False
+        # The last order of an item counts; np.unique finds first ones, so look from the end.
+        items, lasts = np.unique(events.item[places][::-1], return_index=True)
+        days = (acts.at_ms - events.at_ms[places][::-1][lasts]) / DAY_MS
+        return bool((days >= EARLIEST * np.exp(self.rhythm_.log_gap[items])).any())
 
     def _asked(self, row: Row) -> tuple[Idxs, Scores, Row]:
         """The person's own items, their chances, and the weights of what others follow."""

@@ -27,7 +27,7 @@ def in_time(candidates: Candidates, context: Context, catalog: Catalog) -> Candi
     is_gone = ((expires_ms != 0) & (expires_ms <= at_ms)) | (catalog.published_ms[items] > at_ms)
     if len(catalog.campaigns):
         is_gone |= among(items, closed_sales(catalog.campaigns, context.history, at_ms))
-    return candidates.without(is_gone)
+    return candidates.without(is_gone) if is_gone.any() else candidates
 
 
 def closed_sales(campaigns: Campaigns, history: History, at_ms: int) -> Idxs:
@@ -62,4 +62,6 @@ def _pieces_had(sales: Campaigns, history: History, at_ms: int) -> NDArray[np.fl
 def audience(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
     """Remove what is meant for others: new customers, members."""
     meant = catalog.audience[candidates.items]
+    if not meant.any():
+        return candidates
     return candidates.without((meant != 0) & ((meant & context.standing.mask) == 0))
