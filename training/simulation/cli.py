@@ -9,15 +9,20 @@ from rich.console import Console
 from data.home import Home
 from recsys.errors import ConfigError
 from recsys.files import write_atomic
+from training.bench_plot import check_drawable
+from training.simulation.balance_plot import draw
 from training.simulation.figures import Day, Totals
 from training.simulation.over_http import Far
 from training.simulation.shopfront import Near, Shopfront
+from training.simulation.stories_balance import shares
 from training.simulation.telling import SEEDS, STORIES, lines, table, told, unproved
 from training.simulation.world import Size, World, lived
 from training.terminal import ConfigOption, bars, complain, configured, stoppable
 
 app = typer.Typer(no_args_is_help=True)
 ALL_WORLDS = len(SEEDS)
+# Shares of a plot: none, all, and so many steps from one to the other.
+STEPS = 5
 
 HomeOption = Annotated[
     Path | None, typer.Option(envvar="DAPEI_HOME", help="Folder of the new shop; it must be empty.")
@@ -43,6 +48,14 @@ UrlOption = Annotated[
         "--url", help="Live against this service of the home, started with --simulated-clock."
     ),
 ]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        help="Draw value, watch time and retention over fixed shares of commerce, in so many "
+        "worlds (--worlds), instead.",
+    ),
+]
 
 
 @app.command()
@@ -58,10 +71,16 @@ def simulate(
     story: StoryOption = None,
     worlds: WorldsOption = ALL_WORLDS,
     json_file: JsonOption = None,
+    plot: PlotOption = None,
 ) -> None:
     """Let people of known tastes live in a new shop, or tell the stories a shop must hold."""
+    if worlds > ALL_WORLDS:
+        raise ConfigError(f"worlds is too large, got {worlds}; allowed: up to {ALL_WORLDS}")
     with stoppable():
-        if stories or story:
+        if plot is not None:
+            check_drawable(plot)
+            draw(shares(SEEDS[:worlds], STEPS), plot)
+        elif stories or story:
             tell_stories(story, worlds, json_file)
         elif home is None:
             raise ConfigError("simulate needs a place to live in; allowed: --home DIR or --stories")
@@ -102,8 +121,6 @@ def tell_stories(chosen: list[int] | None, worlds: int, json_file: Path | None) 
     if unknown:
         numbers = ", ".join(map(str, STORIES))
         raise ConfigError(f"there is no story {unknown[0]}; allowed: {numbers}")
-    if worlds > ALL_WORLDS:
-        raise ConfigError(f"worlds is too large, got {worlds}; allowed: up to {ALL_WORLDS}")
     asked = [STORIES[number] for number in sorted(chosen or STORIES)]
     with bars() as progress:
         every = list(told(asked, SEEDS[:worlds], progress))

@@ -23,7 +23,7 @@ NEW_A_TASTE = 4
 
 def of_old() -> list[Placed]:
     """What was there all the time."""
-    return [*hiking(), *notes(), *made_by(TRUSTED), *meant()]
+    return [*hiking(), *notes(), *made_by(TRUSTED)]
 
 
 def of_today() -> list[Placed]:
@@ -45,7 +45,13 @@ def of_today() -> list[Placed]:
         for taste in TASTES
         for n in range(NEW_A_TASTE)
     ]
-    return [first, Placed(replace(clip, published_at=TODAY), ware, 0.0), *others, *on_sale()]
+    return [
+        first,
+        Placed(replace(clip, published_at=TODAY), ware, 0.0),
+        *others,
+        *on_sale(),
+        *meant(),
+    ]
 
 
 def on_sale() -> list[Placed]:
@@ -62,8 +68,8 @@ def meant() -> list[Placed]:
     new = _video("for-new", "新人见面礼", ("新人", "见面礼"), "creator-904")
     member = _video("for-members", "会员首发", ("会员", "首发"), "creator-904")
     return [
-        Placed(replace(new, audience=("new",)), 0, 0.0),
-        Placed(replace(member, audience=("member",)), 0, 0.0),
+        Placed(replace(new, audience=("new",), published_at=TODAY), 0, 0.0),
+        Placed(replace(member, audience=("member",), published_at=TODAY), 0, 0.0),
     ]
 
 

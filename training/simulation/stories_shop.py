@@ -22,6 +22,7 @@ SECOND_DAYS = 1_000 / DAY_MS
 
 def tiers(lived: Lived) -> Figures:
     """New customers see what is for them, members theirs, and nobody else either."""
+    lived.open_today()
     places = lived.world.market.positions
     everybody = replace(
         lived.bundle,
@@ -99,6 +100,7 @@ SHOP = (
         least=0.95,
         off="items are meant for everybody",
         tell=in_lived(tiers),
+        is_last=True,
     ),
     Story(
         number=10,

@@ -12,12 +12,13 @@ from training.simulation.ground import Ground
 from training.simulation.stories import Story, Told, is_proved
 from training.simulation.stories_balance import BALANCE
 from training.simulation.stories_buying import BUYING
+from training.simulation.stories_creator import CREATOR
 from training.simulation.stories_shop import SHOP
 from training.simulation.stories_taste import TASTE
 
 STORIES: dict[int, Story] = {
     story.number: story
-    for story in sorted((*TASTE, *BUYING, *SHOP, BALANCE), key=lambda one: one.number)
+    for story in sorted((*TASTE, *BUYING, *SHOP, *CREATOR, BALANCE), key=lambda one: one.number)
 }
 # The worlds: nobody chose them.
 SEEDS = tuple(range(1, 21))

@@ -1,0 +1,48 @@
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from typer.testing import CliRunner
+
+from serving.cli import app as serve_app
+from serving.simulated import HEADER, SimulatedClock, simulated_now
+
+SAID = datetime(2026, 8, 3, 12, tzinfo=UTC)
+
+
+async def telling(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An application that answers what time it is."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": simulated_now().isoformat().encode()})
+
+
+def asked(header: str | None) -> tuple[int, str]:
+    headers = {} if header is None else {HEADER: header}
+    answer = TestClient(SimulatedClock(telling)).get("/", headers=headers)
+    return answer.status_code, answer.text
+
+
+def test_a_request_says_what_time_it_is():
+    assert asked(SAID.isoformat()) == (200, SAID.isoformat())
+
+
+def test_a_request_that_says_nothing_has_the_real_time_again():
+    asked(SAID.isoformat())
+    status, text = asked(None)
+    assert status == 200
+    assert abs((datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("text", ["noon", "2026-08-03T12:00:00", "1926-08-03T12:00:00+00:00", ""])
+def test_what_is_no_time_is_refused(text):
+    status, body = asked(text)
+    assert status == 422
+    assert HEADER in body
+
+
+def test_the_time_may_be_set_on_loopback_only(tmp_path):
+    words = ["--home", str(tmp_path), "--host", "192.0.2.1", "--simulated-clock"]
+    done = CliRunner().invoke(serve_app, words)
+    assert done.exit_code == 2
+    assert "loopback" in done.output
