@@ -28,6 +28,8 @@ HOME_K, CHECKOUT_K = 12, 6
 FEED_K, FEED_VISITS = 10, 0.35
 # A platform shows what is much seen, and what its visitors like: this much of their likings.
 FEED_LIKING = 0.8
+# Who searches does so this long after coming.
+SEARCHED_MS = 1_200_000
 # What is sold out comes in again after some days.
 RESTOCK_EVERY = 5
 
@@ -99,24 +101,27 @@ class World:
         return tuple(one.item.item_id for one in self.market.placed)
 
     def live_day(self, shop: Shopfront) -> Day:
-        """Everybody lives one day: on the platforms, then in the shop; then tastes drift."""
+        """Everybody lives one day: in the shop, and on the platforms; then tastes drift.
+
+        What was done on platforms comes to the shop at night, as their exports do: nothing may be
+        in a history that happens later than the list.
+        """
         self.tell_items(shop)
-        outcomes = [self.on_platforms()]
-        self.record(shop, [outcomes[0].acts, *self.behaviour.due_refunds(self.start_ms)])
+        self.record(shop, self.behaviour.due_refunds(self.start_ms))
         who, at_ms = self._visitors(self.people.pace * self.people.mood)
         # Before it has learned anything there is nothing to look at, but one can search.
         looking = who if shop.is_open else who[:0]
         visits = self.in_shop(shop, "home", looking, at_ms[: len(looking)])
-        outcomes.append(visits)
         chance = self.behaviour.wants.nature.search if shop.is_open else 1.0
         searchers = self.rng.random(len(who)) < chance
-        found = self.behaviour.search(who[searchers], at_ms[searchers] + 1_200_000)
+        found = self.behaviour.search(who[searchers], at_ms[searchers] + SEARCHED_MS)
         self.record(shop, [visits.acts, found])
-        bought = Acts.joined([visits.acts, found])
-        outcomes.append(self._after_checkout(shop, bought))
+        checkouts = self._after_checkout(shop, Acts.joined([visits.acts, found]))
+        outside = self.on_platforms()
+        self.record(shop, [outside.acts])
         self.today += 1
         self.people.drift(self.rng, self.behaviour.wants.nature)
-        return Day.of(self.today, who, outcomes, found)
+        return Day.of(self.today, who, [outside, visits, checkouts], found)
 
     def tell_items(self, shop: Shopfront) -> None:
         """The shop hears of what is new, sold out or in again today."""
@@ -179,6 +184,8 @@ class World:
 
     def record(self, shop: Shopfront, parts: list[Acts]) -> None:
         """What was done, as events, to the shop."""
+        if not parts:
+            return
         acts = Acts.joined(parts)
         at = moment(max(self.start_ms + DAY_MS, int(acts.at_ms.max(initial=0))))
         shop.take(acts.events(self.names), acts.histories(), at)
@@ -188,8 +195,10 @@ class World:
         orders = acts.take(acts.type == EventType.ORDER)
         who, firsts = np.unique(orders.who[::-1], return_index=True)
         last = orders.take(len(orders) - 1 - firsts)
+        # Acts stand person by person in order of time: the checkout comes after all of them.
+        ended_ms = acts.at_ms[np.searchsorted(acts.who, who, side="right") - 1]
         baskets = [(self.item_ids[item],) for item in last.item.tolist()]
-        outcome = self.in_shop(shop, "post_checkout", who, last.at_ms + 5_000, baskets)
+        outcome = self.in_shop(shop, "post_checkout", who, ended_ms + 5_000, baskets)
         self.record(shop, [outcome.acts])
         return outcome
 
