@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "bundles": ("training.bundles_cli", "List, show, describe, publish or roll back bundles."),
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
+    "keys": ("serving.keys_cli", "Keys of servers, and what user tokens are made of."),
+    "rules": ("serving.rules_cli", "List, try out, set and drop rules about lists."),
     "record": ("data.record_cli", "Copy the record while it is written to, put it back, check it."),
     "simulate": (
         "training.simulation.cli",

@@ -215,14 +215,18 @@ class Lake:
                 path.unlink()
 
     def write_record_events(self, record: Record, upto_seq: int) -> int:
-        """Bring the record's events up to a number in, each exactly once; returns how many."""
+        """Bring the record's events up to a number in, each exactly once; returns how many.
+
+        Those that nobody vouches for stay in the record: the lake is what jobs learn from.
+        """
         with self.writing() as draft:
             after_seq = draft.manifest.record_seq
             if upto_seq <= after_seq:
                 return 0
             runs = draft.runs()
             for batch in record.events_between(after_seq, upto_seq):
-                tables, poison = sifted([event for _, event, _ in batch], events_table)
+                proven = [event for _, event, _ in batch if event.is_proven]
+                tables, poison = sifted(proven, events_table)
                 if tables:
                     runs.add(pl.concat(tables).drop("item"))
                 record.quarantine(dead_letters(poison), at=moment(batch[-1][2]))

@@ -14,6 +14,7 @@ from data import record_tables as tables
 from data.home import Home
 from data.record_aliases import Aliases
 from data.record_audit import Audit
+from data.record_keys import ServerKeys
 from data.record_reading import rows_between
 from data.record_rows import (
     EventRow,
@@ -26,6 +27,7 @@ from data.record_rows import (
     served_row,
     signed_key,
 )
+from data.record_rules import Rules
 from data.record_statements import (
     Outcome,
     bodies_of,
@@ -33,7 +35,7 @@ from data.record_statements import (
     counter,
     insert_events,
     insert_served,
-    newest_of_person,
+    said_to,
     write_items,
 )
 from data.record_store import Store, file_url, parsed_url
@@ -93,8 +95,8 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit
-        Which ids belong to one person; who did what.
+    aliases, audit, server_keys, rules
+        Which ids belong to one person; who did what; whom it is shown to; what is wanted of lists.
     """
 
     def __init__(self, store: Store) -> None:
@@ -103,6 +105,8 @@ class Record:
         self._writing = store.writing
         self.aliases = Aliases(store)
         self.audit = Audit(store)
+        self.server_keys = ServerKeys(store)
+        self.rules = Rules(store)
         self.damaged: set[int] = set()
 
     @classmethod
@@ -193,8 +197,9 @@ class Record:
 
     def since(self, user_id: str, *, after_seq: int, limit: int) -> News:
         """The same events, and how far they go; those of every id of the person."""
-        with self._reading() as connection:
-            found = newest_of_person(connection, user_id, after_seq=after_seq, limit=limit)
+        asked = said_to(self._store.dialect).newest_of_person
+        values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
+        found = self._store.found(asked.text, values)
         if not found:
             return News([], after_seq, 0)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]

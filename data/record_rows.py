@@ -194,6 +194,7 @@ def served_of(body: bytes) -> ServedList:
             "at": datetime.fromisoformat(said["at"]),
             "degraded": tuple(said["degraded"]),
             "arms": tuple(said["arms"]),
+            "relaxed": tuple(said.get("relaxed", ())),
             "items": tuple(ServedItem(**item) for item in said["items"]),
         }
     )

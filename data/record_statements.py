@@ -56,11 +56,14 @@ class Prepared:
         self._order: list[str] = compiled.positiontup
         self._given: dict[str, Any] = compiled.params
 
+    def values(self, **asked: Any) -> tuple[Any, ...]:
+        """These values by place."""
+        asked = self._given | asked
+        return tuple([asked[name] for name in self._order])
+
     def rows(self, connection: Connection, **asked: Any) -> Found:
         """What the statement finds for these values."""
-        asked = self._given | asked
-        values = tuple(asked[name] for name in self._order)
-        return connection.exec_driver_sql(self.text, values).all()
+        return connection.exec_driver_sql(self.text, self.values(**asked)).all()
 
     def write(self, connection: Connection, values: Sequence[tuple[Any, ...]]) -> None:
         """Run it once for each tuple, in the order of its places."""
@@ -133,6 +136,9 @@ class Statements:
         self.insert_users = Prepared(
             insert(tables.users).values(user_idx=None, user_id=None, person_idx=None), dialect
         )
+        a_list: Any = UPSERTS[dialect](tables.served).values(dict.fromkeys(ServedRow._fields))
+        self.insert_served = Prepared(a_list.on_conflict_do_nothing().inline(), dialect)
+        # The newest rows of a person after a number, newest first: (joins, seq, *values).
         self.newest_of_person = Prepared(_NEWEST_OF_PERSON, dialect)
 
 
@@ -171,15 +177,6 @@ def counted(connection: Connection, name: str, n: int = 1) -> int:
 
 def _as_keys(keys: Sequence[Any]) -> str:
     return orjson.dumps(keys).decode()
-
-
-def newest_of_person(connection: Connection, user_id: str, *, after_seq: int, limit: int) -> Found:
-    """The newest rows of a person after a number, newest first: (joins, seq, *values).
-
-    One row whose seq is None if there are none of a person who is known.
-    """
-    prepared = _statements(connection).newest_of_person
-    return prepared.rows(connection, user_id=user_id, after_seq=after_seq, k=limit)
 
 
 def insert_events(
@@ -284,5 +281,4 @@ def write_items(
 def insert_served(connection: Connection, lists: Sequence[ServedRow]) -> None:
     """Store served lists; an id that is there already keeps its list."""
     if lists:
-        values = [row._asdict() for row in lists]
-        connection.execute(upsert(connection, tables.served).on_conflict_do_nothing(), values)
+        _statements(connection).insert_served.write(connection, lists)

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 5
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -80,6 +80,29 @@ audit = Table(
     Column("about", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
+)
+
+# Keys of other servers. A revoked one stays, so that a record which had keys is never one without.
+server_keys = Table(
+    "server_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+# What an operator wants of lists. Every change is a row more; a body of nothing drops the rule.
+rules = Table(
+    "rules",
+    metadata,
+    Column("version", RowId, primary_key=True, autoincrement=False),
+    Column("rule_id", Text, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("body", LargeBinary),
 )
 
 items = Table(

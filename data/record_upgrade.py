@@ -1,9 +1,9 @@
 """Records of older schemas, brought to this one in the transaction that opens them."""
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from data.record_statements import counter, set_counter
-from data.record_tables import SCHEMA_VERSION, state
+from data.record_tables import SCHEMA_VERSION
 from recsys.errors import ConfigError
 
 # Before the second version the record was in files only, and knew no guests.
@@ -16,7 +16,11 @@ _TO_2 = (
     "DROP INDEX events_by_user",
     "CREATE INDEX events_by_person ON events (person_idx)",
     "CREATE INDEX served_to_user ON served (user_id, served_idx)",
+    "INSERT INTO state (name, value) VALUES ('audit', 0), ('fence', 0)",
 )
+# By the version they start from. Later versions only have more tables: those are made before, and
+# the number keeps programs out that would not know of them.
+_STEPS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: (), 3: (), 4: ()}
 
 
 def upgrade(connection: Connection) -> None:
@@ -30,12 +34,12 @@ def upgrade(connection: Connection) -> None:
     known = counter(connection, "schema")
     if known == SCHEMA_VERSION:
         return
-    if known != 1:
+    if known not in _STEPS:
         raise ConfigError(
             f"the record has another schema, got version {known}; "
             f"this program reads 1 to {SCHEMA_VERSION}"
         )
-    for statement in _TO_2:
-        connection.exec_driver_sql(statement)
-    connection.execute(insert(state), [{"name": name, "value": 0} for name in ("audit", "fence")])
+    for version in range(known, SCHEMA_VERSION):
+        for statement in _STEPS[version]:
+            connection.exec_driver_sql(statement)
     set_counter(connection, "schema", SCHEMA_VERSION)

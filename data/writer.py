@@ -93,7 +93,10 @@ class Writer:
                 self.lost_lists += 1
                 return
             self._lists.append(row)
-            self._changed.notify()
+            if len(self._lists) == 1:
+                # The others only join the first one's wait: to wake the thread for each of them
+                # would cost more than to make the list.
+                self._changed.notify()
 
     def close(self) -> None:
         """Write what waits, then stop; later events are refused."""

@@ -16,7 +16,8 @@ LOOKED_AT = (EventType.PLAY, EventType.VIEW, EventType.TRY_ON)
 
 def evenly(items: Idxs | NDArray[np.int64]) -> Row:
     """These items, each once, each counting 1."""
-    distinct = np.unique(items).astype(np.int32)
+    # Most lists stand beside nothing.
+    distinct = (np.unique(items) if len(items) else items).astype(np.int32)
     return Row(distinct, np.ones(len(distinct), dtype=np.float32))
 
 

@@ -4,7 +4,7 @@ How it lies on disk is `recsys.bundle_files`' business.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_type_hints
@@ -26,6 +26,8 @@ from recsys.overlay import Overlay
 from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, among
 from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
+from recsys.ruled import Ruled
+from recsys.rules import Rule
 from recsys.soundness import check_catalog, check_facts, check_model, check_positions, check_value
 from recsys.stages import STAGES
 from recsys.tiers import Tiers, Treatment
@@ -78,6 +80,8 @@ class Bundle:
         Items newer than the bundle, where the catalogue holds any; never written.
     claims
         Items that may claim seats; None before `ready`, never written.
+    rules
+        What the shop's rules ask of lists; never written.
     """
 
     bundle_id: str
@@ -98,6 +102,7 @@ class Bundle:
     newest: Idxs | None = None
     fresh: Fresh | None = None
     claims: Claims | None = None
+    rules: Ruled | None = None
 
     def answering(self, scene: str) -> str:
         """Whose pipeline answers a scene: its own, or home's where the bundle is older than it."""
@@ -105,7 +110,9 @@ class Bundle:
 
     def mix_for(self, context: Context) -> Mix | None:
         """The bounds of the share of products in one list; None if it is the pipeline's."""
-        mix = self.mixes.get(self.answering(context.scene))
+        # A list of one kind has nothing to share.
+        has_both = len(context.kinds) > 1
+        mix = self.mixes.get(self.answering(context.scene)) if has_both else None
         treatment = None if self.claims is None else self.claims.treatment(context)
         if mix is None or treatment is None or treatment.ceiling >= mix.ceiling:
             return mix
@@ -120,15 +127,21 @@ class Bundle:
         if overlay.is_empty:
             return self
         catalog, n = overlay.catalog(), len(overlay.base)
+        rules = None if self.rules is None else self.rules.over(catalog)
         if len(catalog) == n:
-            return replace(self, catalog=catalog, fresh=None).ready()
+            return replace(self, catalog=catalog, fresh=None, rules=rules).ready()
         video_s = np.concatenate([self.taste.video_s[:n], catalog.duration_s[n:]])
         return replace(
             self,
             catalog=catalog,
             taste=replace(self.taste, video_s=video_s),
             fresh=Fresh.of(catalog, n, overlay.tag_counts),
+            rules=rules,
         ).ready()
+
+    def ruled(self, rules: Iterable[Rule]) -> "Bundle":
+        """The same with these rules and no others."""
+        return replace(self, rules=Ruled.of(rules, self.catalog))
 
     def scorer(self, context: Context) -> Scorer | None:
         """What orders the candidates of a list besides reciprocal ranks; None if nothing does."""

@@ -226,9 +226,9 @@ class Catalog:
     on_sale, durable, ad, restricted
         Shape (n,). An item of unknown durability counts as durable: showing it again is the
         worse mistake.
-    category, creator
-        Shape (n,), positions in `categories` (joined by "/"; position 0 is the empty path) and
-        `creators` (position 0 is "no creator").
+    category, creator, shop
+        Shape (n,), positions in `categories` (joined by "/"; position 0 is the empty path),
+        `creators` and `shops` (position 0 is none).
     duration_s
         Shape (n,), seconds; NaN where unknown.
     published_ms
@@ -265,6 +265,8 @@ class Catalog:
     categories: Texts
     creator: Idxs
     creators: Texts
+    shop: Idxs
+    shops: Texts
     duration_s: NDArray[np.float32]
     published_ms: Ints
     expires_ms: Ints
@@ -289,6 +291,7 @@ class Catalog:
         tag_places = {name: idx for idx, name in enumerate(tag_names.texts.all())}
         category, categories = _coded(["/".join(item.category) for item in items])
         creator, creators = _coded([item.creator_id or "" for item in items])
+        shop, shops = _coded([item.shop_id or "" for item in items])
         kind = np.array([item.kind for item in items], dtype=np.int8)
         cards = Links.of(
             [places[c] for c in item.cards if c in places and kind[places[c]] == Kind.PRODUCT]
@@ -305,6 +308,8 @@ class Catalog:
             categories=categories,
             creator=creator,
             creators=creators,
+            shop=shop,
+            shops=shops,
             duration_s=np.array([duration_of(item) for item in items], dtype=np.float32),
             published_ms=np.array([published_ms_of(item) for item in items], dtype=np.int64),
             expires_ms=np.array([expires_ms_of(item) for item in items], dtype=np.int64),

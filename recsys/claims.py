@@ -15,6 +15,7 @@ from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
 from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
+from recsys.fresh import place
 from recsys.histories import History
 from recsys.ids import hash64
 from recsys.interactions import DAY_MS, Row
@@ -28,7 +29,6 @@ from recsys.pipeline import (
     Placed,
     Source,
     among,
-    place,
 )
 from recsys.tiers import Treatment
 

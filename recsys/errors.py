@@ -4,6 +4,7 @@ RecsysError            something of ours went wrong; `code` is stable and goes t
 ├── InvalidInput       the caller's data is wrong: mend it and send it again
 │   ├── InvalidEvent   an event breaks the contract
 │   ├── InvalidItem    an item breaks the contract
+│   ├── InvalidRule    a rule breaks the contract, or contradicts another one
 │   ├── IdConflict     the same event id came before with another body
 │   └── AliasConflict  an id belongs to somebody else already
 ├── ConfigError        a setting or a mapping is wrong: an operator must mend it
@@ -37,6 +38,12 @@ class InvalidItem(InvalidInput):
     """An item breaks the contract."""
 
     code = "invalid_item"
+
+
+class InvalidRule(InvalidInput):
+    """A rule breaks the contract, or contradicts another one."""
+
+    code = "invalid_rule"
 
 
 class IdConflict(InvalidInput):

@@ -89,6 +89,8 @@ NUMBER_BOUNDS: dict[str, Bound] = {
 NEEDED = frozenset({"event_id", "user_id", "item_id"})
 WHOLE_NUMBERS = frozenset({"quantity", "amount_minor", "position"})
 PROPS_BYTES = 1_024
+# A key of `props`: nobody vouches for the event, so nothing is learned from it for others.
+UNPROVEN = "unproven"
 EARLIEST_AT = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_AT = datetime(2100, 1, 1, tzinfo=UTC)
 _texts_of = attrgetter(*TEXT_LIMITS)
@@ -182,6 +184,11 @@ class Event:
         check_at(self.at)
         _check_props(self.props)
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether others' lists may learn from it."""
+        return UNPROVEN not in self.props
+
     def body(self) -> dict[str, Any]:
         """All that the caller said, as plain JSON values; equal bodies mean the same event."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -239,6 +246,8 @@ class ServedItem:
         The source that gave the item the most of its score.
     reason
         A true sentence about why it is here, for the person to read.
+    probability
+        With what chance it came to be here, where it was drawn; None where it was ranked.
     """
 
     item_id: str
@@ -248,6 +257,7 @@ class ServedItem:
     source: str
     reason: str
     ad: bool
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +266,8 @@ class ServedList:
 
     Parameters
     ----------
+    relaxed
+        Limits on the list that its candidates did not allow to keep, by name.
     looked_at
         Of a few lists, what their scorer looked at; see `recsys.lookback`.
     commission
@@ -276,6 +288,7 @@ class ServedList:
     degraded: tuple[str, ...]
     items: tuple[ServedItem, ...]
     arms: tuple[str, ...] = ()
+    relaxed: tuple[str, ...] = ()
     looked_at: dict[str, Any] | None = None
     mix: dict[str, float] | None = None
     commission: dict[str, float] | None = None

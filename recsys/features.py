@@ -4,6 +4,7 @@ Everything is worked out over the candidates and the person's own items; nothing
 catalogue. NaN means not known, which a tree treats as a case of its own.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_features
-from recsys.catalog import Catalog, Idxs, Kind
+from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
 from recsys.facts import COLUMNS, LIKES, SILENT, Facts
 from recsys.histories import UNDATED
@@ -37,7 +38,6 @@ OWN = {
 # So many of the newest acts are looked at: a service reads no more of a person than it must, and
 # what it does not read must count for nothing when a ranker learns.
 MAX_ACTS = 300
-VIDEO = int(Kind.VIDEO)
 _AFFINITIES = ("creator", "category", "tag")
 _PRICE = COLUMNS.index("price")
 NAMES: tuple[str, ...] = (
@@ -122,25 +122,32 @@ def features(racing: Racing, asked: Asked, catalog: Catalog, facts: Facts) -> Va
     facts
         Learned from events before the moment of asking.
     """
-    items = racing.items
-    person = _Person.of(asked)
-    told = (person.items, person.acts, person.last_ms, asked.at_ms)
-    interest = person.interests.sum(axis=0) / len(INTERESTS)
-    parts: list[NDArray[Any]] = [
-        facts.values[items].T,
-        _of_item(items, catalog, asked.at_ms),
-        kernels_features.own_acts(items, *told),
-        _affinities(items, person, catalog),
-        _price_gap(items, person, facts),
-        _by_card(items, person.items, interest, catalog),
-        _of_basket(items, asked.basket, catalog),
-        np.broadcast_to(_of_person(person, asked.at_ms)[:, None], (7, len(items))),
-        kernels_features.told(racing.fused, racing.opinions, catalog.kind, items),
-        *(column[None] for column in racing.extra.values()),
-    ]
-    columns = np.empty((sum(map(len, parts)), len(items)), dtype=np.float32)
-    np.concatenate(parts, out=columns, casting="same_kind")
+    person, basket = _Person.of(asked), asked.basket
+    tags, cards = catalog.tags, catalog.cards
+    columns: Values = kernels_features.features(
+        racing.items,
+        asked.at_ms,
+        (facts.values, _PRICE),
+        (
+            *(catalog.published_ms, catalog.kind, catalog.creator, catalog.category),
+            *(tags.offsets, tags.targets, cards.offsets, cards.targets),
+        ),
+        (
+            *(person.items, person.interests, person.acts, person.last_ms),
+            np.unique(basket) if len(basket) else basket,
+            _of_person(person, asked.at_ms),
+        ),
+        (racing.fused, racing.opinions, _extra(racing)),
+    )
     return columns.T
+
+
+def _extra(racing: Racing) -> Values:
+    """Shape (n further columns, n candidates)."""
+    extra = np.empty((len(racing.extra), len(racing.items)), dtype=np.float32)
+    for row, column in enumerate(racing.extra.values()):
+        extra[row] = column
+    return extra
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,78 +218,11 @@ _KIND_OF_ACT = np.zeros(len(EventType), dtype=np.int64)
 _KIND_OF_ACT[list(SILENT)] = -1
 
 
-def _of_item(items: Idxs, catalog: Catalog, at_ms: int) -> Floats:
-    published_ms = catalog.published_ms[items]
-    found = np.empty((2, len(items)))
-    found[0] = (at_ms - published_ms) / DAY_MS
-    found[0, published_ms == 0] = np.nan
-    found[1] = catalog.kind[items] == VIDEO
-    return found
-
-
-def _days_since(moment_ms: Ints, at_ms: int) -> Floats:
-    dated = moment_ms != UNDATED
-    return np.where(dated, (at_ms - np.where(dated, moment_ms, at_ms)) / DAY_MS, np.nan)
-
-
-def _affinities(items: Idxs, person: _Person, catalog: Catalog) -> Floats:
-    """Share of each interest in items of the same creator, category, and with the same tags."""
-    own, interests, tags = person.items, person.interests, catalog.tags
-    return np.concatenate(
-        [
-            kernels_features.same_keys(items, own, interests, catalog.creator),
-            kernels_features.same_keys(items, own, interests, catalog.category),
-            kernels_features.same_tags(items, own, interests, tags.offsets, tags.targets),
-        ]
-    )
-
-
-def _price_gap(items: Idxs, person: _Person, facts: Facts) -> Floats:
-    """How far the price is from the usual one of what the person buys, else of what they view.
-
-    Prices are logarithms, so the gap is one of proportion.
-    """
-    gap = np.full((1, len(items)), np.nan)
-    own = facts.values[person.items, _PRICE]
-    known = ~np.isnan(own)
-    for interest in (person.interests[2], person.interests[0]):
-        weight = interest[known].sum()
-        if weight > 0:
-            usual = (interest[known] * own[known]).sum() / weight
-            gap[0] = facts.values[items, _PRICE] - usual
-            break
-    return gap
-
-
-def _by_card(items: Idxs, own: Idxs, weights: Floats, catalog: Catalog) -> Floats:
-    """The weight of own videos that sell each item, and of own products that each item shows."""
-    found: Floats = kernels_features.by_card(
-        items, own, weights, catalog.cards.offsets, catalog.cards.targets
-    )
-    return found
-
-
-def _of_basket(items: Idxs, basket: Idxs, catalog: Catalog) -> Floats:
-    """Links by card, same category and same tags as the basket's items; NaN without a basket."""
-    if len(basket) == 0:
-        return np.full((3, len(items)), np.nan)
-    own = np.unique(basket)
-    even, tags = np.full((1, len(own)), 1 / len(own)), catalog.tags
-    return np.concatenate(
-        [
-            _by_card(items, own, even[0], catalog)[1:],
-            kernels_features.same_keys(items, own, even, catalog.category),
-            kernels_features.same_tags(items, own, even, tags.offsets, tags.targets),
-        ]
-    )
-
-
 def _of_person(person: _Person, at_ms: int) -> Floats:
     """The same for every candidate: how much is known of the person, and the hour."""
-    idle = np.full(1, np.nan)
-    if len(person.items):
-        idle = _days_since(person.last_ms.max(keepdims=True), at_ms)
+    last_ms = int(person.last_ms.max(initial=UNDATED))
+    idle_days = math.nan if last_ms == UNDATED else (at_ms - last_ms) / DAY_MS
     hours = at_ms // 3_600_000
     # The first of January 1970 was a Thursday.
     weekday = (hours // 24 + 3) % 7
-    return np.concatenate([[np.log1p(person.n_acts)], person.mix, idle, [hours % 24, weekday]])
+    return np.array([math.log1p(person.n_acts), *person.mix, idle_days, hours % 24, weekday])

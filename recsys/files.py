@@ -48,6 +48,19 @@ def write_atomic(path: Path, content: bytes) -> None:
     fsync_folder(path.parent)
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """The same for a secret: at no moment can another than its owner read it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    fsync_folder(path.parent)
+
+
 def write_section(path: Path, name: str, text: str) -> None:
     """Replace what a text file says between the marks of a section; the rest stays as it is.
 

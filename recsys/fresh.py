@@ -1,6 +1,7 @@
 """Items newer than the bundle: models do not know them, their tags, creators and cards speak."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because
 from recsys.models.creators import trust
 from recsys.pipeline import (
+    VIDEOS_FIRST,
     Candidates,
     Context,
     Floats,
@@ -22,8 +24,8 @@ from recsys.pipeline import (
     Source,
     Stage,
     among,
-    place,
 )
+from recsys.seats import seating
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.
 MAX_RACING = 2_000
@@ -258,3 +260,15 @@ def with_source(pipeline: Pipeline) -> Pipeline:
 def row_of(pipeline: Pipeline) -> str:
     """What new items are asked about: the basket where any other source is, else the history."""
     return "basket" if any(one.of == "basket" for one in pipeline.sources) else "history"
+
+
+def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
+    """The first k of the kinds' lists, the kinds taking turns by their share."""
+    lists = [races[kind] for kind in VIDEOS_FIRST if kind in races]
+    both = Candidates(
+        np.concatenate([one.items for one in lists]),
+        np.concatenate([one.scores for one in lists]),
+        np.concatenate([one.parts for one in lists], axis=1),
+    )
+    n_videos = len(races[Kind.VIDEO]) if Kind.VIDEO in races else 0
+    return both.take(seating(n_videos, len(both) - n_videos, video_share, k))

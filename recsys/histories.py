@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from recsys.events import PLATFORM_NUMBERS, Event, EventType, choice_key, millis, text_key
 from recsys.ids import Ints, Mask
+from recsys.once import Once
 
 # The time of an event whose source had none; older than anything, so undated events come first.
 ORDER, REFUND = int(EventType.ORDER), int(EventType.REFUND)
@@ -15,7 +16,7 @@ UNDATED = np.int64(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class History:
+class History(Once):
     """Events in time order, of one person or of many one behind the other.
 
     Attributes
@@ -116,12 +117,20 @@ class History:
 
     def items_of(self, *types: EventType) -> NDArray[np.int32]:
         """The items of the events of these types."""
-        return self.item[self._is_of(types)]
+        return self.once(types, lambda: self.item[self._is_of(types)])
 
     def _is_of(self, types: tuple[EventType, ...]) -> Mask:
         wanted = np.zeros(len(EventType), dtype=np.bool_)
         wanted[list(types)] = True
         return wanted[self.type]
+
+    def standing(self, as_of_ms: int) -> "History":
+        """Without this one person's orders that refunds up to `as_of_ms` took back."""
+        refunds = self.once("refunds", lambda: self.at_ms[self.type == REFUND])
+        if len(refunds) == 0:
+            return self
+        n_refunds = int((refunds <= as_of_ms).sum())
+        return self.once(("standing", n_refunds), lambda: self.take(~self.undone(as_of_ms)))
 
     def undone(self, as_of_ms: int) -> Mask:
         """Which orders of this one person a refund up to `as_of_ms` took back.

@@ -3,9 +3,8 @@
 An event weighs what its type is worth, times how much was watched (plays), halved every half-life.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,12 @@ from recsys.catalog import Idxs
 from recsys.events import PLATFORM_NUMBERS, EventType, Platform
 from recsys.histories import Histories, History
 from recsys.ids import Ints, Mask
+from recsys.once import Once
 from recsys.watching import WatchCurve
 
 Weights = NDArray[np.float32]
-T = TypeVar("T")
 DAY_MS = 86_400_000
-PLAY, IMPRESSION = int(EventType.PLAY), int(EventType.IMPRESSION)
+IMPRESSION = int(EventType.IMPRESSION)
 # What an impression counts of an item that a friend sent; a view counts 1.
 SENT = 0.5
 
@@ -76,8 +75,10 @@ class Acts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class Row(Once):
     """One person's items, each once, with a weight; a negative weight means disliked.
+
+    What a model makes of a row is kept in it, as a list asks each model several times.
 
     Attributes
     ----------
@@ -93,7 +94,6 @@ class Row:
     items: Idxs
     weights: Weights
     acts: Acts | None = None
-    _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of_acts(cls, acts: Acts) -> Self:
@@ -112,20 +112,6 @@ class Row:
     def likes(self) -> bool:
         """Whether there is a positive weight: without one nobody has an opinion."""
         return self.once("likes", lambda: bool((self.weights > 0).any()))
-
-    def once(self, key: object, work: Callable[[], T]) -> T:
-        """What `work` gives, worked out once for this row: a list asks each model several times.
-
-        Parameters
-        ----------
-        key
-            What the work is done with, and its name. Not a model, which may learn again, but
-            something learned: it is kept alive here, so that nothing else can be taken for it.
-        """
-        if key not in self._known:
-            self._known[key] = work()
-        found: T = self._known[key]
-        return found
 
     def strongest(self, n: int) -> "Row":
         """The n items of largest absolute weight, ascending; ties go to the later position."""
@@ -238,7 +224,7 @@ EVENT_WEIGHTS: dict[EventType, float] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Weighting:
+class Weighting(Once):
     """How much each event of a history counts.
 
     Parameters
@@ -275,30 +261,26 @@ class Weighting:
         video_s
             Shape (n_items,). Length by position, for plays that did not say it; NaN unknown.
         """
-        worth = np.zeros(len(EventType), dtype=np.float32)
-        worth[list(self.by_type)] = list(self.by_type.values())
-        weights: Weights = kernels_acts.decayed(
-            events.type, events.at_ms, worth, as_of_ms, self.half_life_days
+        worth = self.once("worth", self._worth)
+        weights: Weights = kernels_acts.weighed(
+            *(events.type, events.at_ms, events.item, events.value, events.duration_s),
+            *(worth, as_of_ms, self.half_life_days, video_s),
+            *self.watch.learned(),
         )
-        plays = np.flatnonzero(events.type == PLAY)
-        if len(plays):
-            duration_s = events.duration_s[plays]
-            known = video_s[events.item[plays]]
-            duration_s = np.where(np.isnan(duration_s), known, duration_s)
-            weights[plays] *= self.watch.strength(events.value[plays], duration_s)
         if self.sent:
             sent = np.flatnonzero((events.type == IMPRESSION) & (events.order != 0))
-            weights[sent] += self._of_sent(events.take(sent), as_of_ms)
+            if len(sent):
+                vote = replace(
+                    self, by_type={EventType.IMPRESSION: self.sent}, sent=0, by_platform={}
+                )
+                weights[sent] = vote.of_events(events.take(sent), video_s, as_of_ms)
         return self._by_platform(events, weights)
 
-    def _of_sent(self, events: History, as_of_ms: int) -> Weights:
-        if len(events) == 0:
-            return np.empty(0, dtype=np.float32)
-        worth = np.full(len(EventType), self.sent, dtype=np.float32)
-        found: Weights = kernels_acts.decayed(
-            events.type, events.at_ms, worth, as_of_ms, self.half_life_days
-        )
-        return found
+    def _worth(self) -> Weights:
+        """Shape (n event types,). The weight of each type."""
+        worth = np.zeros(len(EventType), dtype=np.float32)
+        worth[list(self.by_type)] = list(self.by_type.values())
+        return worth
 
     def _by_platform(self, events: History, weights: Weights) -> Weights:
         if not self.by_platform:
@@ -324,8 +306,9 @@ class Taste:
 
     def row(self, history: History, as_of_ms: int) -> Row:
         """One person's row; items whose weights cancel out are left out."""
-        offsets = np.array([0, len(history)], dtype=np.int64)
-        return Row.of_acts(self.acts(Histories(history, offsets), as_of_ms))
+        standing = history.standing(as_of_ms)
+        offsets = np.array([0, len(standing)], dtype=np.int64)
+        return Row.of_acts(self._acts(Histories(standing, offsets), as_of_ms))
 
     def rows(self, histories: Histories, as_of_ms: int) -> Rows:
         """Everybody's rows."""
@@ -333,7 +316,9 @@ class Taste:
 
     def acts(self, histories: Histories, as_of_ms: int) -> Acts:
         """What rows are made of: events that stand, with their weights."""
-        standing = histories.keeping(~histories.undone(as_of_ms))
+        return self._acts(histories.keeping(~histories.undone(as_of_ms)), as_of_ms)
+
+    def _acts(self, standing: Histories, as_of_ms: int) -> Acts:
         weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)
         return Acts(standing, weights, as_of_ms)
 

@@ -34,6 +34,11 @@ I1_2D, I4_2D, F4_2D, F8_2D, B1_2D = (
 INT, REAL = types.int64, types.float64
 
 
+def together(*kinds: Any) -> Any:
+    """The type of several values that go in as one parameter, a tuple."""
+    return types.Tuple(kinds)  # type: ignore[no-untyped-call]
+
+
 class Kernel:
     """A function of arrays of fixed types, compiled when it is first called, or by `warm`.
 

@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.kernels import F4, F4_2D, I1, I8, INT, REAL, inside, kernel
+from recsys.kernels import F4, F4_2D, I1, I4, I8, INT, REAL, inside, kernel
 
 DAY_MS = 86_400_000.0
 UNDATED = np.iinfo(np.int64).min
+# The number of plays in `recsys.events`.
+PLAY = 1
 
 
 @inside
@@ -17,6 +19,27 @@ def _rank(quantiles: NDArray[np.float32], seconds: float) -> float:
         below += quantiles[step] < seconds
         upto += quantiles[step] <= seconds
     return min(max((below + upto - 1) / (2 * n_steps), 0.0), 1.0)
+
+
+@inside
+def _strength(
+    seconds: float,
+    length: float,
+    curve: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], float],
+    unknown: tuple[float, float],
+) -> float:
+    (edges_s, quantiles_s, n_plays, prior_plays), (strength, length_s) = curve, unknown
+    if np.isnan(seconds):
+        return strength
+    if np.isnan(length):
+        length = length_s
+    group = np.searchsorted(edges_s, np.float32(length), side="right")
+    usual_s = 8.0 * (max(length, 1.0) / 10.0) ** 0.4
+    share = n_plays[group] / (n_plays[group] + prior_plays)
+    strength = (1 - share) * seconds / (seconds + usual_s)
+    if share > 0:
+        strength += share * _rank(quantiles_s[group], seconds)
+    return strength if seconds > 0 else 0.0
 
 
 @kernel(F4, F4, F4, F4_2D, F4, REAL, REAL, REAL)
@@ -32,34 +55,43 @@ def strengths(
 ) -> NDArray[np.float32]:
     """How strongly each play speaks; the formula is that of `recsys.watching.WatchCurve`."""
     found = np.empty(len(play_s), dtype=np.float32)
+    curve, unknown = (
+        (edges_s, quantiles_s, n_plays, prior_plays),
+        (unknown_strength, unknown_duration_s),
+    )
     for at in range(len(play_s)):
-        seconds = float(play_s[at])
-        if np.isnan(seconds):
-            found[at] = unknown_strength
-            continue
-        length = float(duration_s[at])
-        if np.isnan(length):
-            length = unknown_duration_s
-        group = np.searchsorted(edges_s, np.float32(length), side="right")
-        usual_s = 8.0 * (max(length, 1.0) / 10.0) ** 0.4
-        share = n_plays[group] / (n_plays[group] + prior_plays)
-        strength = (1 - share) * seconds / (seconds + usual_s)
-        if share > 0:
-            strength += share * _rank(quantiles_s[group], seconds)
-        found[at] = strength if seconds > 0 else 0.0
+        found[at] = _strength(float(play_s[at]), float(duration_s[at]), curve, unknown)
     return found
 
 
-@kernel(I1, I8, F4, INT, REAL)
-def decayed(
+@kernel(I1, I8, I4, F4, F4, F4, INT, REAL, F4, F4, F4_2D, F4, REAL, REAL, REAL)
+def weighed(
     kind: NDArray[np.int8],
     at_ms: NDArray[np.int64],
+    item: NDArray[np.int32],
+    value: NDArray[np.float32],
+    duration_s: NDArray[np.float32],
     worth: NDArray[np.float32],
     as_of_ms: int,
     half_life_days: float,
+    video_s: NDArray[np.float32],
+    edges_s: NDArray[np.float32],
+    quantiles_s: NDArray[np.float32],
+    n_plays: NDArray[np.float32],
+    prior_plays: float,
+    unknown_strength: float,
+    unknown_duration_s: float,
 ) -> NDArray[np.float32]:
-    """The worth of each act's type, halved every half-life; later acts count nothing."""
+    """The worth of each act's type, halved every half-life; later acts count nothing.
+
+    A play counts by how strongly it speaks; if it did not say how long the video is, `video_s` does
+    by item.
+    """
     found = np.empty(len(kind), dtype=np.float32)
+    curve, unknown = (
+        (edges_s, quantiles_s, n_plays, prior_plays),
+        (unknown_strength, unknown_duration_s),
+    )
     for at in range(len(kind)):
         age_days = 0.0 if at_ms[at] == UNDATED else (as_of_ms - at_ms[at]) / DAY_MS
         if age_days < 0:
@@ -68,4 +100,26 @@ def decayed(
             found[at] = worth[kind[at]]
         else:
             found[at] = worth[kind[at]] * np.float32(2.0 ** (-age_days / half_life_days))
+        if kind[at] == PLAY:
+            length = float(duration_s[at])
+            if np.isnan(length):
+                length = float(video_s[item[at]])
+            found[at] *= np.float32(_strength(float(value[at]), length, curve, unknown))
+    return found
+
+
+@kernel(I4, I1, I4, I4, INT)
+def lowest(
+    item: NDArray[np.int32],
+    kind: NDArray[np.int8],
+    rank_of: NDArray[np.int32],
+    asked: NDArray[np.int32],
+    otherwise: int,
+) -> NDArray[np.int32]:
+    """For each item asked the lowest rank of an act on it by the act's type, or what is told."""
+    found = np.full(len(asked), otherwise, dtype=np.int32)
+    for number in range(len(asked)):
+        for at in range(len(item)):
+            if item[at] == asked[number]:
+                found[number] = min(found[number], rank_of[kind[at]])
     return found

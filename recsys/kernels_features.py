@@ -1,72 +1,33 @@
-"""Compiled loops over candidates: their features for one person, and trees that ask for these."""
+"""Compiled loops over candidates: their features for one person."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.kernels import (
-    B1_2D,
     F4,
     F4_2D,
     F8,
     F8_2D,
     I1,
     I4,
-    I4_2D,
     I8,
     INT,
     inside,
     kernel,
     place_of,
     slots_for,
+    together,
 )
 
 DAY_MS = 86_400_000.0
+FACTS = together(F4_2D, INT)
+CATALOG = together(I8, I1, I4, I4, I8, I4, I8, I4)
+PERSON = together(I4, F8_2D, F8_2D, I8, I4, F8)
+SAID = together(F8, F4_2D, F4_2D)
 # The numbers of interests and of acts in `recsys.features`.
 N_INTERESTS, N_OWN = 3, 4
-
-
-@kernel(I4_2D, B1_2D, F4_2D, F8_2D, F4_2D)
-def tree_scores(
-    column: NDArray[np.int32],
-    is_left_if_missing: NDArray[np.bool_],
-    threshold: NDArray[np.float32],
-    leaf: NDArray[np.float64],
-    values: NDArray[np.float32],
-) -> NDArray[np.float64]:
-    """The sum over padded trees for each candidate; the arrays are those of `Trees`.
-
-    Parameters
-    ----------
-    values
-        Shape (n_features, n).
-    """
-    (n_features, n), (n_trees, n_nodes) = values.shape, column.shape
-    # What is not known stands at both ends of the line: −∞ goes left of any threshold, ∞ right.
-    both = np.empty(2 * n_features * n, dtype=np.float32)
-    for feature in range(n_features):
-        for row in range(n):
-            value = values[feature, row]
-            is_known = value == value
-            both[feature * n + row] = value if is_known else -np.inf
-            both[(n_features + feature) * n + row] = value if is_known else np.inf
-    scores, at = np.zeros(n), np.empty(n, dtype=np.uint32)
-    starts, asked = np.empty(n_nodes, dtype=np.uint32), np.empty(n_nodes, dtype=np.float32)
-    for tree in range(n_trees):
-        for node in range(n_nodes):
-            end = 0 if is_left_if_missing[tree, node] else n_features
-            starts[node], asked[node] = (column[tree, node] + end) * n, threshold[tree, node]
-        at[:] = 0
-        first = np.uint32(0)
-        # All rows a level at a time: no row waits for another.
-        while first < n_nodes:
-            for row in range(n):
-                node = first + at[row]
-                goes_right = both[starts[node] + np.uint32(row)] > asked[node]
-                at[row] = (at[row] << np.uint32(1)) + np.uint32(goes_right)
-            first = np.uint32(2 * first + 1)
-        for row in range(n):
-            scores[row] += leaf[tree, at[row]]
-    return scores
 
 
 @kernel(I4, I1, I8, F4, I8, I8)
@@ -154,117 +115,264 @@ def _rows(
     return found, owners
 
 
-@kernel(I4, I4, F8_2D, I4)
-def same_keys(
-    keys: NDArray[np.int32],
-    own_keys: NDArray[np.int32],
-    weights: NDArray[np.float64],
-    column: NDArray[np.int32],
-) -> NDArray[np.float64]:
-    """For each item the own weight of its key in a column; NaN where the key is 0, none.
+# How many columns `_own_acts`, `_price_gap` and `_by_card` fill, and all of the basket's.
+N_OWN_COLUMNS, N_BASKET = N_OWN + 1, 3
+Rows = NDArray[np.float32]
+Linked = tuple[NDArray[np.int64], NDArray[np.int32]]
 
-    Parameters
-    ----------
-    keys, own_keys
-        Items asked for, and the person's.
-    weights
-        Shape (n weights, n own items).
-    """
-    known, sums, slots = _added(column[own_keys], np.arange(len(own_keys), dtype=np.int32), weights)
-    found = np.empty((len(weights), len(keys)))
+
+@inside
+def _same_keys(
+    found: Rows,
+    keys: NDArray[np.int32],
+    own: tuple[NDArray[np.int32], NDArray[np.float64]],
+    column: NDArray[np.int32],
+) -> None:
+    """For each item the own weight of its key in a column; NaN where the key is 0, none."""
+    own_keys, weights = own
+    numbers = np.arange(len(own_keys), dtype=np.int32)
+    known, sums, slots = _added(column[own_keys], numbers, weights)
     for number in range(len(keys)):
         key = column[keys[number]]
         told = _row_of(known, slots, key)
         for row in range(len(weights)):
             found[row, number] = np.nan if key == 0 else sums[told, row]
-    return found
 
 
-@kernel(I4, I4, F8_2D, I8, I4)
-def same_tags(
+@inside
+def _same_tags(
+    found: Rows,
     items: NDArray[np.int32],
-    own: NDArray[np.int32],
-    weights: NDArray[np.float64],
-    offsets: NDArray[np.int64],
-    tags: NDArray[np.int32],
-) -> NDArray[np.float64]:
+    own: tuple[NDArray[np.int32], NDArray[np.float64]],
+    tagged: Linked,
+) -> None:
     """The mean over an item's tags of the weight of own items with the tag; NaN without tags."""
-    own_tags, owners = _rows(offsets, tags, own)
+    (own_items, weights), (offsets, tags) = own, tagged
+    own_tags, owners = _rows(offsets, tags, own_items)
     known, sums, slots = _added(own_tags, owners, weights)
-    found = np.zeros((len(weights), len(items)))
+    totals = np.empty(len(weights))
     for number in range(len(items)):
         start, end = offsets[items[number]], offsets[items[number] + 1]
+        totals[:] = 0
         for at in range(start, end):
             told = _row_of(known, slots, tags[at])
             for row in range(len(weights)):
-                found[row, number] += sums[told, row]
+                totals[row] += sums[told, row]
         for row in range(len(weights)):
-            found[row, number] = found[row, number] / (end - start) if end > start else np.nan
-    return found
+            found[row, number] = totals[row] / (end - start) if end > start else np.nan
 
 
-@kernel(I4, I4, F8, I8, I4)
-def by_card(
+@inside
+def _sold_by(
+    found: Rows,
     items: NDArray[np.int32],
-    own: NDArray[np.int32],
-    weights: NDArray[np.float64],
-    offsets: NDArray[np.int64],
-    cards: NDArray[np.int32],
-) -> NDArray[np.float64]:
-    """The weight of own items on whose cards each item is, and of those on the item's own cards."""
-    products, owners = _rows(offsets, cards, own)
-    even = weights.reshape((1, len(weights)))
+    own: tuple[NDArray[np.int32], NDArray[np.float64]],
+    shown: Linked,
+) -> None:
+    """The weight of own items on whose cards each item is."""
+    (own_items, even), (offsets, cards) = own, shown
+    products, owners = _rows(offsets, cards, own_items)
     known, sums, slots = _added(products, owners, even)
-    known_own, sums_own, slots_own = _added(own, np.arange(len(own), dtype=np.int32), even)
-    found = np.zeros((2, len(items)))
     for number in range(len(items)):
-        item = items[number]
-        found[0, number] = sums[_row_of(known, slots, item), 0]
-        for at in range(offsets[item], offsets[item + 1]):
-            found[1, number] += sums_own[_row_of(known_own, slots_own, cards[at]), 0]
-    return found
+        found[0, number] = sums[_row_of(known, slots, items[number]), 0]
 
 
-@kernel(I4, I4, F8_2D, I8, INT)
-def own_acts(
+@inside
+def _shows(
+    found: Rows,
+    items: NDArray[np.int32],
+    own: tuple[NDArray[np.int32], NDArray[np.float64]],
+    shown: Linked,
+) -> None:
+    """The weight of own items on each item's own cards."""
+    (own_items, even), (offsets, cards) = own, shown
+    numbers = np.arange(len(own_items), dtype=np.int32)
+    known, sums, slots = _added(own_items, numbers, even)
+    for number in range(len(items)):
+        total = 0.0
+        for at in range(offsets[items[number]], offsets[items[number] + 1]):
+            total += sums[_row_of(known, slots, cards[at]), 0]
+        found[0, number] = total
+
+
+@inside
+def _own_acts(
+    found: Rows,
     items: NDArray[np.int32],
     own: NDArray[np.int32],
-    acts: NDArray[np.float64],
-    last_ms: NDArray[np.int64],
+    done: tuple[NDArray[np.float64], NDArray[np.int64]],
     at_ms: int,
-) -> NDArray[np.float64]:
+) -> None:
     """What the person did with the very items, and days since; `own` ascends."""
-    found = np.zeros((N_OWN + 1, len(items)))
-    found[N_OWN] = np.nan
+    acts, last_ms = done
     for number in range(len(items)):
         place = np.searchsorted(own, items[number])
-        if place < len(own) and own[place] == items[number]:
-            for act in range(N_OWN):
-                found[act, number] = acts[act, place]
-            # The smallest number there is stands for "undated".
-            if last_ms[place] != np.iinfo(np.int64).min:
-                found[N_OWN, number] = (at_ms - last_ms[place]) / DAY_MS
-    return found
+        is_own = place < len(own) and own[place] == items[number]
+        for act in range(N_OWN):
+            found[act, number] = acts[act, place] if is_own else 0
+        # The smallest number there is stands for "undated".
+        dated = is_own and last_ms[place] != np.iinfo(np.int64).min
+        found[N_OWN, number] = (at_ms - last_ms[place]) / DAY_MS if dated else np.nan
 
 
-@kernel(F8, F4_2D, I1, I4)
-def told(
-    fused: NDArray[np.float64],
-    opinions: NDArray[np.float32],
+@inside
+def _price_gap(
+    found: Rows,
+    items: NDArray[np.int32],
+    own: tuple[NDArray[np.int32], NDArray[np.float64]],
+    price: NDArray[np.float32],
+) -> None:
+    """How far the price is from the usual one of what the person buys, else of what they view.
+
+    Prices are logarithms, so the gap is one of proportion.
+    """
+    own_items, interests = own
+    found[0] = np.nan
+    for interest in (2, 0):
+        total, usual = 0.0, 0.0
+        for place in range(len(own_items)):
+            told = price[own_items[place]]
+            if told == told:
+                total += interests[interest, place]
+                usual += interests[interest, place] * told
+        if total > 0:
+            for number in range(len(items)):
+                found[0, number] = price[items[number]] - usual / total
+            return
+
+
+@inside
+def _told(
+    found: Rows,
+    said: NDArray[np.float64],
     kind_of: NDArray[np.int8],
     items: NDArray[np.int32],
-) -> NDArray[np.float64]:
-    """Every opinion, and its share of the best opinion of the same source on the same kind."""
-    n_sources, n = opinions.shape
-    found = np.empty((2 * (n_sources + 1), n))
-    for source in range(n_sources + 1):
-        most = np.zeros(2)
-        for number in range(n):
-            said = fused[number] if source == 0 else np.float64(opinions[source - 1, number])
-            found[2 * source, number] = said
-            if said > most[kind_of[items[number]]]:
-                most[kind_of[items[number]]] = said
-        for number in range(n):
-            top = most[kind_of[items[number]]]
-            found[2 * source + 1, number] = found[2 * source, number] / top if top > 0 else np.nan
+) -> None:
+    """What a source says, and its share of the best it says of the same kind."""
+    most = np.zeros(2)
+    for number in range(len(items)):
+        found[0, number] = said[number]
+        kind = kind_of[items[number]]
+        if said[number] > most[kind]:
+            most[kind] = said[number]
+    for number in range(len(items)):
+        top = most[kind_of[items[number]]]
+        found[1, number] = said[number] / top if top > 0 else np.nan
+
+
+@inside
+def _of_own(
+    found: Rows,
+    items: NDArray[np.int32],
+    own: tuple[NDArray[np.int32], NDArray[np.float64]],
+    creator: NDArray[np.int32],
+    linked: tuple[NDArray[np.int32], Linked, Linked],
+) -> None:
+    """Shares of each interest in items of the same traits, and of all in what is linked by card."""
+    (category, tagged, shown), (own_items, interests) = linked, own
+    _same_keys(found, items, own, creator)
+    _same_keys(found[N_INTERESTS:], items, own, category)
+    _same_tags(found[2 * N_INTERESTS :], items, own, tagged)
+    even = np.zeros((1, len(own_items)))
+    for interest in range(N_INTERESTS):
+        even[0] += interests[interest] / N_INTERESTS
+    _sold_by(found[3 * N_INTERESTS + 1 :], items, (own_items, even), shown)
+    _shows(found[3 * N_INTERESTS + 2 :], items, (own_items, even), shown)
+
+
+@inside
+def _of_basket(
+    found: Rows,
+    items: NDArray[np.int32],
+    basket: NDArray[np.int32],
+    linked: tuple[NDArray[np.int32], Linked, Linked],
+) -> None:
+    """Links by card, same category and same tags as the basket's items; NaN without a basket."""
+    if len(basket) == 0:
+        found[:N_BASKET] = np.nan
+        return
+    category, tagged, shown = linked
+    beside = basket, np.full((1, len(basket)), 1.0 / len(basket))
+    _shows(found, items, beside, shown)
+    _same_keys(found[1:], items, beside, category)
+    _same_tags(found[2:], items, beside, tagged)
+
+
+@inside
+def _fetched(
+    items: NDArray[np.int32], values: NDArray[np.float32], catalog: tuple[Any, ...]
+) -> bool:
+    """Ask the memory for all that is known of some items, before any is worked on; never true.
+
+    What is known lies far apart; as nothing here depends on what comes, much is on its way at a
+    time.
+    """
+    published_ms, kind_of, creator, category, tag_offsets, tags, card_offsets, cards = catalog
+    total, part = 0, np.float32(0)
+    for item in items:
+        total += published_ms[item] + kind_of[item] + creator[item] + category[item]
+        total += tag_offsets[item] + card_offsets[item]
+        part += values[item, 0]
+    for item in items:
+        if tag_offsets[item] < len(tags):
+            total += tags[tag_offsets[item]]
+        if card_offsets[item] < len(cards):
+            total += cards[card_offsets[item]]
+    # The compiler does not know that nothing is so long ago, and so leaves nothing out.
+    return bool(part < 0) and bool(total == np.iinfo(np.int64).min)
+
+
+@kernel(I4, INT, FACTS, CATALOG, PERSON, SAID)
+def features(
+    items: NDArray[np.int32],
+    at_ms: int,
+    facts: tuple[NDArray[np.float32], int],
+    catalog: tuple[Any, ...],
+    person: tuple[Any, ...],
+    said: tuple[Any, ...],
+) -> NDArray[np.float32]:
+    """Shape (n features, n items), in the order of `recsys.features.names_of`.
+
+    Parameters
+    ----------
+    facts
+        Of every item, and which column is the price.
+    catalog
+        Its columns published_ms, kind, creator and category, and the arrays of its tags and cards.
+    person
+        Items, interests, acts and last_ms of a person, the distinct items of the basket, and what
+        is the same for all items.
+    said
+        The fused score, what each source says, and further columns.
+    """
+    values, price_column = facts
+    published_ms, kind_of, creator, category, tag_offsets, tags, card_offsets, cards = catalog
+    own, interests, acts, last_ms, basket, of_person = person
+    fused, opinions, extra = said
+    n, n_facts = len(items), values.shape[1]
+    n_told, n_own = 2 * (1 + len(opinions)), N_OWN_COLUMNS + 3 * N_INTERESTS + 3
+    n_found = n_facts + 2 + n_own + N_BASKET + len(of_person) + n_told + len(extra)
+    found = np.empty((n_found, n), dtype=np.float32)
+    if _fetched(items, values, catalog):
+        found[:] = 0
+    for number in range(n):
+        for column in range(n_facts):
+            found[column, number] = values[items[number], column]
+        published = published_ms[items[number]]
+        found[n_facts, number] = np.nan if published == 0 else (at_ms - published) / DAY_MS
+        found[n_facts + 1, number] = kind_of[items[number]]
+    to, tagged, shown = n_facts + 2, (tag_offsets, tags), (card_offsets, cards)
+    _own_acts(found[to:], items, own, (acts, last_ms), at_ms)
+    _price_gap(found[to + n_own - 3 :], items, (own, interests), values[:, price_column])
+    linked = category, tagged, shown
+    _of_own(found[to + N_OWN_COLUMNS :], items, (own, interests), creator, linked)
+    _of_basket(found[to + n_own :], items, basket, linked)
+    to += n_own + N_BASKET
+    for column in range(len(of_person)):
+        found[to + column] = of_person[column]
+    to += len(of_person)
+    _told(found[to:], fused, kind_of, items)
+    for source in range(len(opinions)):
+        _told(found[to + 2 * (source + 1) :], opinions[source].astype(np.float64), kind_of, items)
+    found[to + n_told :] = extra
     return found

@@ -4,6 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.kernels import F4, F4_2D, F8, F8_2D, I1, I1_2D, I4, I8, INT, inside, kernel
+from recsys.kernels_best import best_between
+
+# So many numbers of four bytes come from the memory at once.
+LINE = 16
+UNLIKELY = np.float32(-1.25e38)
 
 
 @kernel(F4_2D, F4_2D, I4, F8)
@@ -91,7 +96,21 @@ def products_of(
     vectors: NDArray[np.float32], query: NDArray[np.float32], items: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     """The products of some vectors with a query."""
-    found = np.empty(len(items), dtype=np.float32)
+    found: NDArray[np.float32] = _products(vectors, query, items)
+    return found
+
+
+@inside
+def _products(
+    vectors: NDArray[np.float32], query: NDArray[np.float32], items: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    found, total = np.zeros(len(items), dtype=np.float32), np.float32(0)
+    # All that is far apart is asked for before any of it is waited for; see `kernels_lists`.
+    for number in range(len(items)):
+        for i in range(0, len(query), LINE):
+            total += vectors[items[number], i]
+    if total == UNLIKELY:
+        found[:] = 0
     for number in range(len(items)):
         total = np.float32(0)
         for i in range(len(query)):
@@ -125,6 +144,43 @@ def near(
     n: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The n or a few more items of the nearest cells, and about their products with a query."""
+    found: tuple[NDArray[np.int32], NDArray[np.float32]] = _near(
+        centres, (offsets, targets), (codes, scales), query, n
+    )
+    return found
+
+
+@kernel(F4_2D, I8, I4, I1_2D, F4, F4, INT, F4_2D, INT, INT)
+def best_near(
+    centres: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    targets: NDArray[np.int32],
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    query: NDArray[np.float32],
+    n: int,
+    vectors: NDArray[np.float32],
+    n_exact: int,
+    k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The k best by their vectors of the `n_exact` that seem best of those near; only above 0."""
+    items, about = _near(centres, (offsets, targets), (codes, scales), query, n)
+    some, _ = best_between(items, about, 0, len(items), n_exact)
+    best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_between(
+        some, _products(vectors, query, some), 0, len(some), k
+    )
+    return best
+
+
+@inside
+def _near(
+    centres: NDArray[np.float32],
+    cells: tuple[NDArray[np.int64], NDArray[np.int32]],
+    coded: tuple[NDArray[np.int8], NDArray[np.float32]],
+    query: NDArray[np.float32],
+    n: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    (offsets, targets), (codes, scales) = cells, coded
     distant, width = np.empty(len(centres), dtype=np.float32), len(query)
     for cell in range(len(centres)):
         total = np.float32(0)

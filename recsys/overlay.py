@@ -254,10 +254,11 @@ class Overlay:
         )
 
     def _traits(self, tail: Catalog) -> dict[str, Any]:
-        """Categories, creators and tags with the tail's, named as in the base."""
+        """Categories, creators, shops and tags with the tail's, named as in the base."""
         base = self.base
         category, categories = _recoded(base.categories, tail.categories, tail.category)
         creator, creators = _recoded(base.creators, tail.creators, tail.creator)
+        shop, shops = _recoded(base.shops, tail.shops, tail.shop)
         tag_names, tags = _retagged(base.tag_names, tail)
         # Models that know answers know no new item, and nobody else asks for attributes.
         links, silent = base.attributes.links, Links.of([()] * len(tail))
@@ -266,6 +267,8 @@ class Overlay:
             "categories": categories,
             "creator": np.concatenate([base.creator, creator]),
             "creators": creators,
+            "shop": np.concatenate([base.shop, shop]),
+            "shops": shops,
             "attributes": Attributes(
                 base.attributes.keys, GrownLinks(links.offsets, links.targets, {}, silent)
             ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -113,6 +114,8 @@ class Context:
         The live session that a list is for; empty means any that is running.
     seed
         What may differ between lists that are the same in all else is drawn by it.
+    blocked
+        Shape (n_items,). What no list may hold now; None where there is nothing like that.
     """
 
     scene: str
@@ -126,6 +129,7 @@ class Context:
     standing: Standing = NOBODY
     session: str = ""
     seed: int = 0
+    blocked: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,11 +163,15 @@ class Candidates:
 
     def without(self, removed: Mask) -> "Candidates":
         """Those that are not removed, in their order; `removed` has one value a candidate."""
+        if not removed.any():
+            return self
         return Candidates(*kernels_race.left_over(self.items, self.scores, self.parts, removed))
 
 
 def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
+    if len(chosen) == 0:
+        return np.zeros(len(items), dtype=np.bool_)
     found: Mask = kernels_race.among(items, chosen)
     return found
 
@@ -332,7 +340,7 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
+        kinds = _videos_first(self.context.kinds)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
@@ -349,6 +357,11 @@ class Course:
         """The k best, the kinds taking turns by their share."""
         order, counts = self._best(candidates, k)
         return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
+
+
+@cache
+def _videos_first(kinds: tuple[Kind, ...]) -> NDArray[np.int32]:
+    return np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
 
 
 def _row(source: Source, context: Context) -> Row:
@@ -374,24 +387,14 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
     rankings
         By source; of one source the rankings hold different items.
     """
-    every = [ranking for one in rankings for ranking in one]
-    items = np.concatenate([np.empty(0, dtype=np.int32), *(r.items for r in every)])
-    ends = np.cumsum([len(ranking.items) for ranking in every])
-    source_of = np.repeat(np.arange(len(rankings)), [len(one) for one in rankings])
-    return Candidates(
-        *kernels_race.fused(
-            items, ends, source_of.astype(np.int32), np.array(weights, dtype=np.float64), fusion_k
-        )
-    )
-
-
-def place(races: Mapping[Kind, Candidates], video_share: float, k: int) -> Candidates:
-    """The first k of the kinds' lists, the kinds taking turns by their share."""
-    lists = [races[kind] for kind in VIDEOS_FIRST if kind in races]
-    both = Candidates(
-        np.concatenate([one.items for one in lists]),
-        np.concatenate([one.scores for one in lists]),
-        np.concatenate([one.parts for one in lists], axis=1),
-    )
-    n_videos = len(races[Kind.VIDEO]) if Kind.VIDEO in races else 0
-    return both.take(seating(n_videos, len(both) - n_videos, video_share, k))
+    lists, ends, source_of = [np.empty(0, dtype=np.int32)], [], []
+    end = 0
+    for source, one in enumerate(rankings):
+        for ranking in one:
+            lists.append(ranking.items)
+            end += len(ranking.items)
+            ends.append(end)
+            source_of.append(source)
+    told = np.array(ends, dtype=np.int64), np.array(source_of, dtype=np.int32)
+    worth = np.array(weights, dtype=np.float64)
+    return Candidates(*kernels_race.fused(np.concatenate(lists), *told, worth, fusion_k))

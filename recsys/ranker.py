@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys import kernels_features
+from recsys import kernels_trees
 from recsys.errors import BundleError
 from recsys.features import Values
 from recsys.ids import Mask, Texts
@@ -54,7 +54,7 @@ class Trees:
         table
             Shape (n, n features). NaN goes where each node sends what is not known.
         """
-        found: Floats = kernels_features.tree_scores(
+        found: Floats = kernels_trees.tree_scores(
             self.column,
             self.is_left_if_missing,
             self.threshold,

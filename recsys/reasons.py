@@ -1,10 +1,13 @@
 """Why an item is in a list, as a true sentence for the person who reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+import numpy as np
+
+from recsys import kernels_acts
 from recsys.campaigns import Offer
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.claims import Claims, words_of
@@ -57,6 +60,8 @@ class Reason(StrEnum):
     TRIED = "tried"
     POPULAR = "popular"
     SELECTION = "selection"
+    PROMISED = "promised"
+    UNTRIED = "untried"
 
 
 # To look a member up costs more than all else there is to say of an item.
@@ -101,6 +106,8 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.TRIED: "tried on {what}",
         Reason.POPULAR: "popular now",
         Reason.SELECTION: "from the shop's selection",
+        Reason.PROMISED: "recommended by the shop for a while",
+        Reason.UNTRIED: "something different for once",
     },
     "zh": {
         Reason.BOUGHT: "买过{what}",
@@ -138,6 +145,8 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.TRIED: "试穿过{what}",
         Reason.POPULAR: "正在热门",
         Reason.SELECTION: "本店精选",
+        Reason.PROMISED: "本店近期推荐",
+        Reason.UNTRIED: "换个口味看看",
     },
 }
 
@@ -164,6 +173,13 @@ _OF_OFFER = (
     (Offer.TOPIC, Reason.TOPIC),
 )
 
+# What brings items for another reason than that many like them.
+_OF_SOURCE = {
+    "pin": Reason.SELECTION,
+    "exposure": Reason.PROMISED,
+    "exploration": Reason.UNTRIED,
+}
+
 # What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.BOUGHT, frozenset({EventType.ORDER})),
@@ -183,9 +199,32 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
     # An impression speaks only of what a friend sent.
-    (Reason.VIEWED, frozenset(EventType) - {EventType.IMPRESSION}),
+    (
+        Reason.VIEWED,
+        frozenset(
+            {
+                EventType.VIEW,
+                EventType.CHOOSE,
+                EventType.DISLIKE,
+                EventType.UNCART,
+                EventType.REFUND,
+            }
+        ),
+    ),
     (Reason.SENT_THIS, frozenset({EventType.IMPRESSION})),
 )
+_DID = (*(reason for reason, _ in _ACTS), VIEWED)
+
+
+def _ranked_acts() -> Idxs:
+    """By event type its place in `_DID`."""
+    ranks = np.full(len(EventType), len(_ACTS), dtype=np.int32)
+    for place, (_, types) in enumerate(_ACTS):
+        ranks[list(types)] = place
+    return ranks
+
+
+_RANKS = _ranked_acts()
 
 
 class Tells(Protocol):
@@ -205,11 +244,6 @@ class Explainer:
     ----------
     standing
         The person's history without orders they gave back.
-
-    Attributes
-    ----------
-    acts
-        By item what the person did with it; worked out when it is first asked for.
     """
 
     pipeline: Pipeline
@@ -218,7 +252,6 @@ class Explainer:
     catalog: Catalog
     models: Mapping[str, Tells]
     language: str
-    acts: dict[int, set[int]] = field(default_factory=dict, init=False)
 
     def explain(self, candidates: Candidates) -> list[tuple[str, str]]:
         """For each candidate the name of its strongest source, and the sentence.
@@ -226,42 +259,74 @@ class Explainer:
         The strongest source that can say why speaks; each is asked once for all its items.
         """
         parts = candidates.parts.T.tolist()
-        # Of equally strong sources the first speaks first.
-        speakers = [_strongest_first(one) for one in parts]
-        sentences = self._by_speakers(candidates.items, speakers)
+        firsts = [_strongest(one) for one in parts]
+        sentences = self._by_speakers(candidates.items, parts, firsts)
         names = [source.name for source in self.pipeline.sources]
         selection = self._sentence(SELECTION, "")
         return [
-            (names[told[0]] if told else "selection", sentence or selection)
-            for told, sentence in zip(speakers, sentences, strict=True)
+            ("selection" if first < 0 else names[first], sentence or selection)
+            for first, sentence in zip(firsts, sentences, strict=True)
         ]
 
-    def _by_speakers(self, items: Idxs, speakers: list[list[int]]) -> list[str | None]:
+    def _by_speakers(
+        self, items: Idxs, parts: list[list[float]], firsts: list[int]
+    ) -> list[str | None]:
         """For each item what the first of its speakers says that can say something."""
         sentences: list[str | None] = [None] * len(items)
-        for turn in range(max(map(len, speakers), default=0)):
+        waiting, turn = [place for place, first in enumerate(firsts) if first >= 0], 0
+        while waiting:
             asked: dict[int, list[int]] = {}
-            for place, told in enumerate(speakers):
-                if sentences[place] is None and turn < len(told):
+            for place in waiting:
+                told = [firsts[place]] if turn == 0 else _strongest_first(parts[place])
+                if turn < len(told):
                     asked.setdefault(told[turn], []).append(place)
             for number, places in asked.items():
                 found = self._sentences(self.pipeline.sources[number], items[places])
                 for place, sentence in zip(places, found, strict=True):
                     sentences[place] = sentence
+            waiting = [place for places in asked.values() for place in places]
+            waiting, turn = [place for place in waiting if sentences[place] is None], turn + 1
         return sentences
 
     def _sentences(self, source: Source, items: Idxs) -> list[str | None]:
         model = self.models[source.model]
-        if isinstance(model, Claims):
-            return [self._claim(item_idx, model) for item_idx in items.tolist()]
         if not model.is_personal:
-            return [self._sentence(POPULAR, "")] * len(items)
+            return self._of_everybody(source, items)
         is_basket = source.of == "basket"
         row = self.context.basket if is_basket else self.context.row
+        found: list[str | None] = [None] * len(items)
+        spoken: list[int] = []
+        own_items: list[int] = []
+        for place, because in enumerate(model.because(row, items)):
+            if because is None:
+                continue
+            if because.tag_idx is not None:
+                found[place] = self._of_tag(because.tag_idx, is_basket)
+            elif because.item_idx is not None:
+                spoken.append(place)
+                own_items.append(because.item_idx)
+        if spoken:
+            said = self._of_items(items[spoken].tolist(), own_items, is_basket)
+            for place, sentence in zip(spoken, said, strict=True):
+                found[place] = sentence
+        return found
+
+    def _of_items(self, items: list[int], own_items: list[int], is_basket: bool) -> list[str]:
+        """What to say of items that items of the person's own, or of the basket, spoke for."""
+        own, standing = np.array(own_items, dtype=np.int32), self.standing
+        titles = self.catalog.titles.raws(own)
+        acts = kernels_acts.lowest(standing.item, standing.type, _RANKS, own, len(_ACTS)).tolist()
         return [
-            self._told(because, item_idx, is_basket)
-            for because, item_idx in zip(model.because(row, items), items.tolist(), strict=True)
+            self._sentence(self._reason(item, own_idx, act, is_basket), title.decode())
+            for item, own_idx, act, title in zip(items, own_items, acts, titles, strict=True)
         ]
+
+    def _of_everybody(self, source: Source, items: Idxs) -> list[str | None]:
+        """What to say of items that no act of the person spoke for."""
+        model = self.models[source.model]
+        if isinstance(model, Claims):
+            return [self._claim(item_idx, model) for item_idx in items.tolist()]
+        return [self._sentence(_OF_SOURCE.get(source.model, POPULAR), "")] * len(items)
 
     def _claim(self, item_idx: int, claims: Claims) -> str:
         """What an item's claim to a seat is: its campaign, else whom it is meant for."""
@@ -284,44 +349,22 @@ class Explainer:
         is_sent = bool(((standing.item == item_idx) & (standing.order != 0)).any())
         return self._sentence(Reason.SENT if is_sent else SELECTION, "")
 
-    def _told(self, because: Because | None, item_idx: int, is_basket: bool) -> str | None:
-        if because is None:
-            return None
-        if because.tag_idx is not None:
-            return self._of_tag(because.tag_idx, is_basket)
-        return self._of_item(because, item_idx, is_basket)
-
-    def _of_item(self, because: Because, item_idx: int, is_basket: bool) -> str | None:
-        own_idx = because.item_idx
-        if own_idx is None:
-            return None
-        shows = self._sells(item_idx, own_idx)
-        is_sold = self._sells(own_idx, item_idx)
+    def _reason(self, item_idx: int, own_idx: int, act: int, is_basket: bool) -> Reason:
         if is_basket:
             about = scene_named(self.context.scene).about
-            plain = Reason.SOLD_HERE if is_sold else _GOES_WITH[about]
-            reason = _SHOWS[about] if shows else plain
-        elif is_sold:
-            reason = ON_CARD
-        else:
-            reason = _act(self._acts_on(own_idx))
-            if shows and reason is VIEWED:
-                reason = SHOWS
-        return self._sentence(reason, self.catalog.titles[own_idx])
+            if self._sells(item_idx, own_idx):
+                return _SHOWS[about]
+            return Reason.SOLD_HERE if self._sells(own_idx, item_idx) else _GOES_WITH[about]
+        if self._sells(own_idx, item_idx):
+            return ON_CARD
+        reason = _DID[act]
+        return SHOWS if reason is VIEWED and self._sells(item_idx, own_idx) else reason
 
     def _sells(self, video_idx: int, product_idx: int) -> bool:
         """Whether a product is on the cards of a video."""
         if self.catalog.kind[video_idx] != VIDEO:
             return False
         return product_idx in self.catalog.cards.row(video_idx).tolist()
-
-    def _acts_on(self, item_idx: int) -> set[int]:
-        """What the person did with one item."""
-        if not self.acts:
-            items, types = self.standing.item.tolist(), self.standing.type.tolist()
-            for item, kind in zip(items, types, strict=True):
-                self.acts.setdefault(item, set()).add(kind)
-        return self.acts.get(item_idx, set())
 
     def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
         name = self.catalog.tag_names[tag_idx]
@@ -351,13 +394,11 @@ class Explainer:
         return LANGUAGES[self.language][reason].format(what=shown)
 
 
+def _strongest(parts: list[float]) -> int:
+    """Which source gave most; of equally strong ones the first; −1 if none gave anything."""
+    most = max(parts, default=0.0)
+    return parts.index(most) if most > 0 else -1
+
+
 def _strongest_first(parts: list[float]) -> list[int]:
     return sorted((n for n, part in enumerate(parts) if part > 0), key=lambda n: -parts[n])
-
-
-def _act(types: set[int]) -> Reason:
-    """Of what a person did with an item, the act that says most."""
-    for reason, meant in _ACTS:
-        if types & meant:
-            return reason
-    return VIEWED

@@ -18,7 +18,7 @@ from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.ids import hash64
 from recsys.interactions import Row
-from recsys.ladder import filled
+from recsys.mix import Share
 from recsys.pipeline import (
     Candidates,
     Context,
@@ -33,6 +33,7 @@ from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.spacing import uncrowded
 from recsys.stages import ALWAYS, STAGES
+from recsys.steering import SPEAKING, steered, under_rules
 from recsys.tiers import standing_of
 
 MAX_K = 100
@@ -136,21 +137,15 @@ def recommend(
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
-    context = replace(context, seed=hash64(list_id))
-    course = course_of(bundle, context, request.remaining_ms)
-    # A list of one kind has nothing to share.
-    mix = bundle.mix_for(context) if len(context.kinds) > 1 else None
-    share = None
-    if mix is not None:
-        share = mix.share(context.row, bundle.catalog, context.seed)
-        course = replace(course, pipeline=replace(course.pipeline, video_share=1 - share.commerce))
+    context = under_rules(bundle, replace(context, seed=hash64(list_id)))
+    course, share = _shared(course_of(bundle, context, request.remaining_ms), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle, history)
-    in_row = 0 if mix is None else mix.in_row
-    placed = uncrowded(filled(placed, course, bundle), course, bundle, in_row)
+    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
+    placed = uncrowded(placed, course, bundle)
     explainer = Explainer(
         pipeline=course.pipeline,
         context=context,
-        standing=history.take(~history.undone(context.at_ms)),
+        standing=history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
@@ -164,18 +159,29 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer),
+        items=_items(placed.candidates, bundle.catalog, explainer, chances),
+        relaxed=relaxed,
         mix=None if share is None else share._asdict(),
         commission=asdict(placed.lean) if placed.lean.moved else None,
     )
     return Answer(served, placed.candidates.items, placed.scored, placed.rung)
 
 
+def _shared(course: Course, bundle: Bundle) -> tuple[Course, Share | None]:
+    """The course with the share of products that is best for the person, and what became of it."""
+    mix = bundle.mix_for(course.context)
+    if mix is None:
+        return course, None
+    share = mix.share(course.context.row, bundle.catalog, course.context.seed)
+    pipeline = replace(course.pipeline, video_share=1 - share.commerce)
+    return replace(course, pipeline=pipeline), share
+
+
 def _joined(
     placed: Placed, course: Course, bundle: Bundle, history: History
 ) -> tuple[Placed, Course, Mapping[str, Tells]]:
     """The list with what no model knows seated in it, and who can say why it is there."""
-    context, models = course.context, dict[str, Tells](bundle.models)
+    context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
     if bundle.fresh is not None:
         row = _row(history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
@@ -194,9 +200,9 @@ def _joined(
 def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
     """The run of a bundle's pipeline for one context."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
-    missing = tuple(name for name in ALWAYS if name not in pipeline.stages)
-    if missing:
-        pipeline = replace(pipeline, stages=(*missing, *pipeline.stages))
+    stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
+    if stages != pipeline.stages:
+        pipeline = replace(pipeline, stages=stages)
     return Course(
         pipeline=pipeline,
         context=context,
@@ -235,10 +241,16 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
 def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
     """What the caller does not want, and of new items what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [ids.find_all(request.exclude), ids.marked(request.shown)]
+    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    if request.exclude or request.shown:
+        found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
+    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+
+
+def _distinct(found: list[NDArray[Any]]) -> Idxs:
     return np.unique(np.concatenate(found)).astype(np.int32)
 
 
@@ -253,15 +265,16 @@ def _is_personal(
     candidates: Candidates, request: Request, pipeline: Pipeline, models: Mapping[str, Tells]
 ) -> bool:
     """Whether anything the person did before speaks; what the caller names is no history."""
-    personal = [
-        models[source.model].is_personal and (source.of == "history" or not request.basket)
-        for source in pipeline.sources
-    ]
-    return bool(candidates.parts[np.array(personal, dtype=np.bool_)].any())
+    return any(
+        models[source.model].is_personal
+        and (source.of == "history" or not request.basket)
+        and bool(part.any())
+        for source, part in zip(pipeline.sources, candidates.parts, strict=True)
+    )
 
 
 def _items(
-    candidates: Candidates, catalog: Catalog, explainer: Explainer
+    candidates: Candidates, catalog: Catalog, explainer: Explainer, chances: Mapping[int, float]
 ) -> tuple[ServedItem, ...]:
     items = candidates.items
     told = zip(
@@ -270,6 +283,7 @@ def _items(
         candidates.scores.tolist(),
         catalog.ad[items].tolist(),
         explainer.explain(candidates),
+        map(chances.get, items.tolist()),
         strict=True,
     )
     return tuple(
@@ -281,6 +295,7 @@ def _items(
             source=source,
             reason=reason,
             ad=ad,
+            probability=probability,
         )
-        for place, (item_id, kind, score, ad, (source, reason)) in enumerate(told)
+        for place, (item_id, kind, score, ad, (source, reason), probability) in enumerate(told)
     )

@@ -115,6 +115,7 @@ def check_catalog(catalog: Catalog) -> None:
     check_range(catalog.kind, len(Kind), "catalog.kind")
     check_range(catalog.category, len(catalog.categories), "catalog.category")
     check_range(catalog.creator, len(catalog.creators), "catalog.creator")
+    check_range(catalog.shop, len(catalog.shops), "catalog.shop")
     _check_campaigns(catalog.campaigns, n)
     _check_rows(catalog.attributes.links, n, len(catalog.attributes.keys), "catalog.attributes")
     _check_rows(catalog.tags, n, len(catalog.tag_names), "catalog.tags")

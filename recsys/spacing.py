@@ -13,13 +13,14 @@ from recsys.ladder import filled
 from recsys.pipeline import Candidates, Course, Placed
 
 
-def uncrowded(placed: Placed, course: Course, bundle: Bundle, in_row: int) -> Placed:
+def uncrowded(placed: Placed, course: Course, bundle: Bundle) -> Placed:
     """The list with no more commercial items (products, ads) in a row than may be.
 
     Where it holds too few others to stand between them, the last commercial ones make room for
     videos from the ladder; only a shop that has no more videos to show keeps a longer row.
     """
-    catalog = course.catalog
+    catalog, mix = course.catalog, bundle.mix_for(course.context)
+    in_row = 0 if mix is None else mix.in_row
     if not is_crowded(_are_commercial(placed.candidates.items, catalog), in_row):
         return placed
     placed = _in_order(placed, catalog, in_row)

@@ -84,14 +84,14 @@ class WatchCurve:
         found: Floats = kernels_acts.strengths(
             np.ascontiguousarray(play_s, dtype=np.float32),
             np.ascontiguousarray(duration_s, dtype=np.float32),
-            self.edges_s,
-            self.quantiles_s,
-            self.n_plays,
-            PRIOR_PLAYS,
-            UNKNOWN_STRENGTH,
-            UNKNOWN_DURATION_S,
+            *self.learned(),
         )
         return found
+
+    def learned(self) -> tuple[Any, ...]:
+        """What kernels need to know of it."""
+        told = (PRIOR_PLAYS, UNKNOWN_STRENGTH, UNKNOWN_DURATION_S)
+        return (self.edges_s, self.quantiles_s, self.n_plays, *told)
 
 
 def _quantiles(play_s: NDArray[Any], probabilities: NDArray[Any]) -> NDArray[Any]:

@@ -1,44 +1,32 @@
-"""The HTTP application: its routes, its life, and one table from errors to statuses."""
+"""The HTTP application: its routes, what stands around them, its life."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 
-import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from recsys.errors import AliasConflict, BundleError, InvalidInput, RecsysError, StoreUnavailable
+from recsys.errors import RecsysError
+from serving.access import Rules
 from serving.counted import Counted
-from serving.errors import BodyTooLarge, MalformedBody, NotThere, WrongMediaType
-from serving.routes import events, health, items, lists, users
+from serving.failures import broken, no_such_route, refused
+from serving.gate import Gate
+from serving.guard import Guard
+from serving.routes import events, health, items, lists, rules, users
 from serving.service import Service
 
 log = logging.getLogger(__name__)
 
-# The nearest class of an error's line of ancestors decides.
-STATUS: dict[type[Exception], HTTPStatus] = {
-    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
-    RecsysError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
-    AliasConflict: HTTPStatus.CONFLICT,
-    NotThere: HTTPStatus.NOT_FOUND,
-    MalformedBody: HTTPStatus.BAD_REQUEST,
-    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
-    ClientDisconnect: HTTPStatus.BAD_REQUEST,
-}
-RETRY_AFTER_S = "1"
-PARTS = (lists, events, items, users, health)
+PARTS = (lists, events, items, rules, users, health)
 
 
 def create_app(service: Service) -> FastAPI:
     """The application around a service; it closes the service when it stops."""
+    home, settings = service.watcher.home, service.settings
+    gate = Gate.of(service.record, home.keys, settings, service.persons.hot, now=service.now)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -46,24 +34,30 @@ def create_app(service: Service) -> FastAPI:
         watching = asyncio.create_task(service.watcher.run(service.settings.poll_s))
         telling = asyncio.create_task(_tell(service))
         trusting = asyncio.create_task(service.persons.watch())
+        keeping = asyncio.create_task(gate.keyring.watch())
         log.info("ready, bundle=%s", service.watcher.bundle_id)
         yield
         watching.cancel()
         telling.cancel()
         trusting.cancel()
+        keeping.cancel()
         await service.persons.close()
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
         lifespan=life, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
+    routers = [part.router(service) for part in PARTS]
+    for router in routers:
+        app.include_router(router)
+    rules = Rules(route for router in routers for route in router.routes)
+    app.add_middleware(Guard, rules=rules, gate=gate)
+    # Added last, so it stands outside and counts refusals too.
     app.add_middleware(Counted, metrics=service.metrics)
-    for part in PARTS:
-        app.include_router(part.router(service))
-    app.add_exception_handler(RecsysError, _refused)
-    app.add_exception_handler(ClientDisconnect, _refused)
-    app.add_exception_handler(HTTPException, _no_such_route)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(RecsysError, refused)
+    app.add_exception_handler(ClientDisconnect, refused)
+    app.add_exception_handler(HTTPException, no_such_route)
+    app.add_exception_handler(Exception, broken)
     return app
 
 
@@ -72,36 +66,3 @@ async def _tell(service: Service) -> None:
     while True:
         service.look()
         await asyncio.sleep(service.settings.poll_s)
-
-
-def status_of(error: Exception) -> HTTPStatus:
-    """The status an error is answered with."""
-    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
-
-
-def error_body(
-    status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    """The one shape of an answer that is an error."""
-    body = orjson.dumps({"error": code, "detail": detail})
-    return Response(body, status, headers, media_type="application/json")
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    status = status_of(error)
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise error
-    headers = {"retry-after": RETRY_AFTER_S} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    code = error.code if isinstance(error, RecsysError) else "disconnected"
-    return error_body(status, code, str(error), headers)
-
-
-async def _no_such_route(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    return error_body(status, status.name.lower(), error.detail, error.headers)
-
-
-async def _broken(_request: Request, _error: Exception) -> Response:
-    # The server logs the traceback; the caller must not see it.
-    return error_body(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the service made a mistake")

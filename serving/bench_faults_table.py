@@ -18,6 +18,7 @@ from serving.bench_faults import (
 )
 from serving.bench_faults_crowd import event_flood, held_loop, slow_clients
 from serving.bench_faults_disk import failed_fsync, failed_writes
+from serving.bench_faults_redis import emptied_redis, frozen_redis, killed_redis
 from serving.bench_faults_soak import soak
 from serving.bench_faults_start import bare_start, damaged_bundle, killed_service
 
@@ -49,6 +50,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "R03": Scenario("fsync fails", failed_fsync),
     "R04": Scenario("no space for writes", failed_writes),
     "R15": Scenario("a flood of events", event_flood),
+    "R17": Scenario("Redis killed, back after 5 s", killed_redis),
+    "R18": Scenario("Redis frozen for 30 s", frozen_redis),
+    "R23": Scenario("Redis emptied five times", emptied_redis),
     "R28": Scenario("a bundle of 50 MB with a flipped bit", damaged_bundle),
     "R32": Scenario("20 swaps of the bundle", lambda home: swapped_bundles(home, press=STEADY)),
     "R34": Scenario("no bundle, nothing in the record", bare_start),

@@ -1,5 +1,6 @@
 """Request bodies: read up to a limit, then parsed; no byte sequence may get past as something."""
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import orjson
@@ -11,6 +12,7 @@ from serving.errors import BodyTooLarge, MalformedBody, WrongMediaType
 from serving.schemas import Body, wrong
 
 MAX_BODY_BYTES = 1_048_576
+MAX_DEPTH = 32
 
 B = TypeVar("B", bound=Body)
 Q = TypeVar("Q", bound=BaseModel)
@@ -45,12 +47,14 @@ def parsed(raw: bytes, shape: type[B]) -> B:
     Raises
     ------
     MalformedBody
-        It is no JSON: also NaN, Infinity, lone surrogates, or nested too deeply.
+        It is no JSON: also NaN, Infinity, lone surrogates, or nested over `MAX_DEPTH` levels.
     InvalidInput
         It does not have the shape.
     """
     try:
-        return shape.model_validate(orjson.loads(raw))
+        said = orjson.loads(raw)
+        _check_depth(raw, said)
+        return shape.model_validate(said)
     except orjson.JSONDecodeError as cause:
         raise MalformedBody(f"the body is no JSON: {cause}") from cause
     except ValidationError as cause:
@@ -69,6 +73,24 @@ def queried(request: Request, shape: type[Q]) -> Q:
         return shape.model_validate(dict(request.query_params))
     except ValidationError as cause:
         raise InvalidInput(wrong(cause)) from cause
+
+
+def _check_depth(raw: bytes, said: object) -> None:
+    # Nearly every body has fewer brackets than it may have levels.
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return
+    level = [said]
+    for _ in range(MAX_DEPTH):
+        level = [part for one in level for part in _parts(one) if type(part) in (dict, list)]
+        if not level:
+            return
+    raise MalformedBody(f"the body is nested too deeply; allowed: {MAX_DEPTH} levels")
+
+
+def _parts(one: object) -> Iterable[object]:
+    if isinstance(one, dict):
+        return one.values()
+    return one if isinstance(one, list) else ()
 
 
 def _check_headers(request: Request) -> None:

@@ -1,8 +1,9 @@
-"""Notices new bundles, new histories and what changed about items, and swaps one reference."""
+"""Notices new bundles and histories, what changed about items and rules; swaps one reference."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from threading import Lock
 from typing import NamedTuple
 
@@ -16,23 +17,34 @@ from recsys.errors import BundleError, ConfigError, StoreUnavailable
 from recsys.golden import check_golden
 from recsys.models.table import MODELS
 from recsys.overlay import Overlay
+from recsys.pacing import Counts
 from recsys.pointer import Pointer, read_pointer
+from recsys.rules import Rule, with_defaults
 from recsys.signing import PUBLIC_NAME, VerifyKey
 from serving.current import Current
 
 log = logging.getLogger(__name__)
 
+# Promised impressions are counted anew so often; each count reads what came since.
+COUNT_S = 5.0
+
 
 class Made(NamedTuple):
-    """A bundle with histories, and what changed about items up to a version of the record's."""
+    """A bundle with histories, and what changed about items and rules up to two versions."""
 
     plain: Current
     overlay: Overlay
     version: int
+    rule_version: int = -1
 
     def with_items(self, items: list[Item], version: int) -> "Made":
         """The same up to a later version."""
-        return Made(self.plain, self.overlay.with_items(items), version)
+        return self._replace(overlay=self.overlay.with_items(items), version=version)
+
+    def with_rules(self, rules: Iterable[Rule], version: int) -> "Made":
+        """The same under these rules."""
+        bundle = self.plain.bundle.ruled(rules)
+        return self._replace(plain=replace(self.plain, bundle=bundle), rule_version=version)
 
 
 class Watcher:
@@ -42,6 +54,8 @@ class Watcher:
     ----------
     table
         The models a bundle may hold.
+    defaults
+        Rules that hold until the shop says otherwise.
 
     Attributes
     ----------
@@ -49,21 +63,33 @@ class Watcher:
         What the next request uses; None until there is a bundle.
     has_looked
         Whether the first look is over, so that `current` says what there is.
+    home
+        The shop's folder.
     refused
         How many pointers and bundles were refused since the start.
     """
 
-    def __init__(self, home: Home, record: Record, *, table: ModelTable = MODELS) -> None:
+    def __init__(
+        self,
+        home: Home,
+        record: Record,
+        *,
+        table: ModelTable = MODELS,
+        defaults: tuple[Rule, ...] = (),
+    ) -> None:
         self.current: Current | None = None
         self.has_looked = False
         self.refused = 0
-        self._home = home
+        self.home = home
         self._record = record
         self._table = table
         self._counter = 0
         self._refused: str | None = None
         self._past: Past | None = None
         self._past_version: str | None = None
+        self._defaults = defaults
+        self._counts: dict[str, Counts] = {}
+        self._counted_seq = 0
         self._lock = Lock()
         # What is to be served, and of what `current` was made: not the same only while the record
         # cannot say what changed about items.
@@ -90,8 +116,12 @@ class Watcher:
         Items are looked at apart: reading a large bundle must not keep what was switched off on
         sale.
         """
-        looks = (self.look_for_bundle, self.look_for_items)
-        await asyncio.gather(*(self._for_ever(look, poll_s) for look in looks))
+        looks = (
+            (self.look_for_bundle, poll_s),
+            (self.look_for_items, poll_s),
+            (self.look_for_counts, max(poll_s, COUNT_S)),
+        )
+        await asyncio.gather(*(self._for_ever(look, every_s) for look, every_s in looks))
 
     async def _for_ever(self, look: Callable[[], None], poll_s: float) -> None:
         while True:
@@ -122,15 +152,38 @@ class Watcher:
         self.has_looked = True
 
     def look_for_items(self) -> None:
-        """Take over what changed about items since the last look, and which are new."""
+        """Take over what changed about items and rules since the last look."""
         with self._lock:
             self._take_over()
+
+    def look_for_counts(self) -> None:
+        """Count impressions that rules promise, where any rule does."""
+        current = self.current
+        if current is None or current.bundle.rules is None or not current.bundle.rules.has_promises:
+            return
+        try:
+            seq = self._record.last_seq()
+            counts = self._record.rules.counted(self._counts, self._counted_seq, seq)
+        except StoreUnavailable as error:
+            log.warning("impressions not counted: %s", error)
+            return
+        with self._lock:
+            self._counts, self._counted_seq = counts, seq
+            if self.current is not None:
+                self.current = self._counting(self.current)
+
+    def _counting(self, current: Current) -> Current:
+        rules = current.bundle.rules
+        if rules is None or not self._counts:
+            return current
+        bundle = replace(current.bundle, rules=rules.counting(self._counts))
+        return replace(current, bundle=bundle)
 
     def _swap(self, made: Made) -> None:
         with self._lock:
             if self._made is not None and self._made.plain.bundle is made.plain.bundle:
                 # Items were looked at while the histories were opened.
-                made = self._made._replace(plain=made.plain)
+                made = self._made._replace(plain=made.plain, rule_version=-1)
             self._made = made
             self._take_over()
         bundle_id, record_seq = made.plain.bundle.bundle_id, made.plain.record_seq
@@ -145,15 +198,28 @@ class Watcher:
             version = self._record.item_version()
             if version != made.version:
                 made = made.with_items(self._record.changed_items(made.version), version)
+            made = self._under_rules(made)
         except StoreUnavailable as error:
-            log.warning("items not looked at: %s", error)
+            log.warning("items and rules not looked at: %s", error)
             # What was switched off since a bundle was made must not be back because nobody can
             # ask; so the one in use stays, if there is one.
             self.current = self.current or made.plain
             return
         if made is not self._served:
             self._made = self._served = made
-            self.current = made.plain.with_items(made.overlay)
+            self.current = self._counting(made.plain.with_items(made.overlay))
+
+    def _under_rules(self, made: Made) -> Made:
+        """The same with rules as the record knows them now."""
+        version = self._record.rules.version()
+        if version == made.rule_version:
+            return made
+        if self._made is None or version != self._made.rule_version:
+            # What a promise counts from may be another moment now.
+            self._counts, self._counted_seq = {}, 0
+        held = self._record.rules.held()
+        rules = with_defaults(held.rules, held.dropped, self._defaults)
+        return made.with_rules(rules, held.version)
 
     def _new_bundle(self) -> Bundle | None:
         """The bundle the pointer names, unless it is the one in use or cannot be used."""
@@ -162,7 +228,7 @@ class Watcher:
             pointer = None if public is None else self._pointer(public)
             if public is None or pointer is None or pointer.bundle_id == self._wanted_id:
                 return None
-            bundle = read(self._home.bundles / pointer.bundle_id, public, table=self._table)
+            bundle = read(self.home.bundles / pointer.bundle_id, public, table=self._table)
             check_golden(bundle)
         except (BundleError, ConfigError) as error:
             self._refuse(error)
@@ -173,21 +239,21 @@ class Watcher:
 
     def _new_past(self) -> Past | None:
         """The histories the pointer names; those in use if it names them, or a damaged version."""
-        version = pointed(self._home.histories)
+        version = pointed(self.home.histories)
         if version != self._past_version:
             self._past_version = version
             try:
-                self._past = Past.open(self._home.histories)
+                self._past = Past.open(self.home.histories)
             except StoreUnavailable as error:
                 log.error("refused histories, those in use stay: %s", error)
         return self._past
 
     def _pointer(self, public: VerifyKey) -> Pointer | None:
-        return read_pointer(self._home.bundles, public, at_least=self._counter)
+        return read_pointer(self.home.bundles, public, at_least=self._counter)
 
     def _public(self) -> VerifyKey | None:
-        has_key = (self._home.keys / PUBLIC_NAME).exists()
-        return VerifyKey.load(self._home.keys) if has_key else None
+        has_key = (self.home.keys / PUBLIC_NAME).exists()
+        return VerifyKey.load(self.home.keys) if has_key else None
 
     def _refuse(self, error: Exception) -> None:
         """Count and log a refusal, once as long as it stays the same."""

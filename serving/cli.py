@@ -20,6 +20,7 @@ from serving.metrics import Metrics, share
 from serving.service import Service
 from serving.settings import Settings
 from serving.simulated import HEADER, SimulatedClock, simulated_now
+from serving.token_secrets import check_secrets
 from serving.workers import Workers, listening
 
 app = typer.Typer(no_args_is_help=True)
@@ -42,27 +43,23 @@ def serve(
     ] = False,
 ) -> None:
     """Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."""
-    if not _is_loopback(host):
-        raise typer.BadParameter(
-            f"no keys are configured, so the service listens on loopback only; got {host!r}, "
-            "allowed: 127.0.0.1, ::1, localhost",
-            param_hint="--host",
-        )
-    if simulated_clock and not _is_loopback(host):
-        raise typer.BadParameter(
-            f"whoever sets the time decides what is on sale: for loopback only; got {host!r}",
-            param_hint="--simulated-clock",
-        )
     to_stderr("INFO")
     shop = Home(home)
     settings = Settings.of(shop.config())
-    # Made once before there are workers, so that a record that cannot be used stops the start.
-    Record.of(shop).close()
+    n_keys = _keys_that_hold(shop, host)
+    if simulated_clock and (n_keys is not None or not _is_loopback(host)):
+        raise typer.BadParameter(
+            "whoever sets the time decides what is on sale and which tokens hold; allowed: on "
+            "loopback, for a home that never had keys",
+            param_hint="--simulated-clock",
+        )
+    check_secrets(shop.keys)
     sock = listening(host, port)
     shown = f"[{host}]" if ":" in host else host
+    told = "no keys configured: loopback only" if n_keys is None else f"{n_keys} keys hold"
     typer.echo(
         f"serving {home} on http://{shown}:{sock.getsockname()[1]} with {workers} "
-        f"worker{'s' * (workers > 1)}; no keys configured: loopback only"
+        f"worker{'s' * (workers > 1)}; {told}"
     )
     # Made before there are workers, which would each make their own.
     Cursors.of(shop.keys)
@@ -86,6 +83,25 @@ def _app(service: Service, simulated_clock: bool) -> FastAPI:
     app = create_app(replace(service, now=simulated_now))
     app.add_middleware(SimulatedClock)
     return app
+
+
+def _keys_that_hold(shop: Home, host: str) -> int | None:
+    """How many keys open something; None if there never was one, which loopback alone may have.
+
+    Asked once before there are workers, so that a record that cannot be used stops the start.
+    """
+    record = Record.of(shop)
+    try:
+        kept = record.server_keys.all()
+    finally:
+        record.close()
+    if not kept and not _is_loopback(host):
+        raise typer.BadParameter(
+            f"no keys are configured, so the service listens on loopback only; got {host!r}, "
+            "allowed: 127.0.0.1, ::1, localhost, or any after `dapei keys new`",
+            param_hint="--host",
+        )
+    return sum(one.revoked_at is None for one in kept) if kept else None
 
 
 def _is_loopback(host: str) -> bool:

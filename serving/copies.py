@@ -60,4 +60,4 @@ def _history(item_ids: list[str], columns: bytes, current: Current) -> History:
 
 def _version(current: Current) -> list[object]:
     past = None if current.past is None else [current.past.lake_version, current.past.record_seq]
-    return [current.bundle.bundle_id, len(current.bundle.catalog), past]
+    return [current.bundle.bundle_id, len(current.bundle.catalog), past, current.shown_limit]

@@ -1,6 +1,6 @@
 """What lists are made from at one moment: a bundle, and everybody's past in its positions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +11,10 @@ from recsys.events import Event, EventType, moment
 from recsys.histories import UNDATED, History
 from recsys.ids import Ints, Mask
 from recsys.overlay import Overlay
+from serving.shelf import Shelf
 
-# So many of the newest impressions tell what share of products a person sees, and came back for.
-SHOWN_KEPT = 200
+# Twenty pages of twenty for rules; ten tell what share of products a person sees.
+SHOWN_KEPT, SHOWN_TOLD = 400, 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,12 +25,19 @@ class Current:
     ----------
     positions, known
         Shape (n items of the past,). Where each stands in the bundle, and whether it is there.
+    shelf
+        The bundle's items as pages show them.
     """
 
     bundle: Bundle
     past: Past | None
     positions: Ints
     known: Mask
+    shelf: Shelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Another bundle, or other items, are another shelf."""
+        object.__setattr__(self, "shelf", Shelf(self.bundle.catalog))
 
     @classmethod
     def of(cls, bundle: Bundle, past: Past | None) -> Self:
@@ -42,6 +50,13 @@ class Current:
     def record_seq(self) -> int:
         """Events of the record up to this number are in the past already."""
         return 0 if self.past is None else self.past.record_seq
+
+    @property
+    def shown_limit(self) -> int:
+        """How many of a person's newest impressions lists are made from."""
+        rules = self.bundle.rules
+        has_caps = rules is not None and rules.has_caps
+        return SHOWN_KEPT if has_caps else SHOWN_TOLD if self.bundle.mixes else 0
 
     def with_items(self, overlay: Overlay) -> "Current":
         """The same with items as they are now, and with those that came since."""
@@ -72,22 +87,26 @@ class Current:
         return History.of([one for one, is_known in zip(placed, known, strict=True) if is_known])
 
 
-def newest(history: History, limit: int) -> History:
+def newest(history: History, limit: int, n_shown: int = 0) -> History:
     """The newest `limit` events, and every order and refund however old.
 
-    What was bought must not be shown again because much was watched since. Impressions count apart:
-    twenty a page, they would push out all that the person did.
+    What was bought must not be shown again because much was watched since. Of impressions only
+    `n_shown` are kept: twenty a page, they would push out all that the person did.
     """
     bought = np.isin(history.type, (EventType.ORDER, EventType.REFUND))
-    is_shown = history.type == EventType.IMPRESSION
+    shown = history.type == EventType.IMPRESSION
     kept = bought
-    kept[np.flatnonzero(~bought & ~is_shown)[-limit:]] = True
-    kept[np.flatnonzero(is_shown)[-SHOWN_KEPT:]] = True
+    kept[np.flatnonzero(~bought & ~shown)[-limit:]] = True
+    if n_shown:
+        kept[np.flatnonzero(shown)[-n_shown:]] = True
     return history.take(kept)
 
 
 def until(history: History, now_ms: int) -> History:
     """The same with times ahead of now taken as now: a fast clock must not hide a fresh act."""
+    # The last is the latest.
+    if len(history) == 0 or history.at_ms[-1] <= now_ms:
+        return history
     return replace(history, at_ms=np.minimum(history.at_ms, now_ms))
 
 

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,8 @@ MARK_BYTES = MARK_BITS // 8
 MAX_TEXT = 4 * -(-(SEAL_BYTES + MARK_BYTES * MAX_SHOWN) // 3)
 
 Marks = tuple[int, ...]
+# What is shown comes again; some 5 MB.
+_mark_of = lru_cache(maxsize=30_000)(mark_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Cursors:
 
     def after(self, shown: Marks, item_ids: Iterable[str]) -> str | None:
         """The cursor after these items as well; None if there is nothing more to show."""
-        marks = [mark_of(item_id) for item_id in item_ids]
+        marks = [_mark_of(item_id) for item_id in item_ids]
         if not marks:
             return None
         kept = list(dict.fromkeys((*shown, *marks)))[-MAX_SHOWN:]

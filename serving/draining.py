@@ -17,17 +17,34 @@ ARRIVE_S = 8.0
 HEARD_S = 2.0
 # As long as connections may wait in the queue of the socket when a worker is told to stop.
 ACCEPT_S = 0.05
-_LATE = orjson.dumps({"error": "too_slow", "detail": "the request did not arrive in time"})
-_TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
-    b"content-length: %d\r\n\r\n%b" % (len(_LATE), _LATE)
+# All headers with the address; browsers and proxies send some hundreds of bytes.
+MAX_HEAD_BYTES = 65_536
+
+
+def _answer(status: str, code: str, detail: str) -> bytes:
+    """What is said to a request that never becomes one."""
+    body = orjson.dumps({"error": code, "detail": detail})
+    head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    return head.encode() + b"content-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+_TOO_SLOW = _answer("408 Request Timeout", "too_slow", "the request did not arrive in time")
+_TOO_LONG = _answer(
+    "431 Request Header Fields Too Large",
+    "too_large",
+    f"the headers have over {MAX_HEAD_BYTES} bytes; allowed: up to that many",
 )
 
 
 class Connection(HttpToolsProtocol):
-    """An HTTP connection whose every request must arrive whole within `ARRIVE_S`."""
+    """An HTTP connection whose every request must arrive whole within `ARRIVE_S`.
+
+    Its headers may have `MAX_HEAD_BYTES`; whatever comes after more is not read.
+    """
 
     _arrives: TimerHandle | None = None
+    _head_bytes = _unended_bytes = 0
+    _is_in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that never says anything is closed like one that fell silent."""
@@ -39,18 +56,58 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request is here; the others have so long."""
         super().on_message_begin()
+        self._head_bytes, self._unended_bytes, self._is_in_head = 0, 0, True
         self._arrived()
         self._arrives = self.loop.call_later(ARRIVE_S, self._cut)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, unless the connection was given up."""
+        if self.transport.is_closing():
+            return
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        # A single header is told of only when it has ended, which it need not.
+        if was_in_head and self._is_in_head:
+            self._unended_bytes += len(data)
+            self._check_head(self._unended_bytes)
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the address is here."""
+        super().on_url(url)
+        self._head_bytes += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header is here."""
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value)
+        self._check_head(self._head_bytes)
+
+    def on_headers_complete(self) -> None:
+        """All headers are here."""
+        self._is_in_head = False
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body is here."""
+        if not self.transport.is_closing():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The last byte is here."""
         self._arrived()
-        super().on_message_complete()
+        if not self.transport.is_closing():
+            super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing comes any more."""
         self._arrived()
         super().connection_lost(exc)
+
+    def _check_head(self, n_bytes: int) -> None:
+        if n_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LONG)
+            self.transport.close()
 
     def _arrived(self) -> None:
         if self._arrives is not None:

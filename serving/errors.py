@@ -1,5 +1,9 @@
 """The errors only the HTTP edge knows, leaves of the tree in `recsys.errors`.
 
+RecsysError
+├── Unauthorized       nobody knows who sends this: a key or token that holds is needed
+├── Forbidden          the key is not for this: another one is needed
+└── TooMany            the same may be sent again, later
 InvalidInput
 ├── MalformedBody      the body is no JSON
 ├── BodyTooLarge       the body, or the number of events in it, is over the limit
@@ -10,7 +14,35 @@ InvalidInput
     └── FutureEvent    it has not happened yet: the sender's clock is wrong
 """
 
-from recsys.errors import InvalidEvent, InvalidInput
+from recsys.errors import InvalidEvent, InvalidInput, RecsysError
+
+
+class Unauthorized(RecsysError):
+    """A request without a key or token that holds."""
+
+    code = "unauthorized"
+
+
+class Forbidden(RecsysError):
+    """A request of a key that is not for it."""
+
+    code = "forbidden"
+
+
+class TooMany(RecsysError):
+    """A request over a limit of how many there may be in a minute.
+
+    Parameters
+    ----------
+    retry_after_s
+        When there is room again, if nothing else comes.
+    """
+
+    code = "too_many"
+
+    def __init__(self, said: str, retry_after_s: int) -> None:
+        super().__init__(said)
+        self.retry_after_s = retry_after_s
 
 
 class MalformedBody(InvalidInput):

@@ -4,6 +4,8 @@ Every person has a mark, any text. A copy says for which mark it was made and ho
 the mark is that. Whoever stores an event of a person removes the mark before the event is
 acknowledged; whoever makes a copy looks at the mark first and reads the record after that. So in
 whatever order things happen, a copy made without the event is void.
+
+The same place keeps counts of the last minute, for limits that hold for all workers together.
 """
 
 from collections.abc import Collection
@@ -45,6 +47,20 @@ class Hot(Protocol):
         """Make every copy of these people void; whether that is certain."""
         ...
 
+    async def lease(self, name: str, slot: int, n: int, most: int) -> int | None:
+        """How many of n more all workers together allow, 0 to n; None if that cannot be said now.
+
+        Parameters
+        ----------
+        name
+            What is counted, of whom.
+        slot
+            The present twelfth of a minute, counted from any beginning that all have in common.
+        most
+            So many there may be in this slot and the twelve before.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of it."""
         ...
@@ -63,6 +79,10 @@ class NoHot:
     async def forget(self, user_ids: Collection[str], under: str) -> bool:
         """There is no copy to be void."""
         return True
+
+    async def lease(self, name: str, slot: int, n: int, most: int) -> int | None:
+        """Each worker counts for itself."""
+        return None
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -1,4 +1,4 @@
-"""Copies in Redis: the one file that knows it. What a copy is: `serving.hot`."""
+"""What workers share in Redis: the one file that knows it. What that is: `serving.hot`."""
 
 import asyncio
 import logging
@@ -30,6 +30,21 @@ CONNECTIONS = 16
 # Every copy lives another time, so that those made in one second do not all end in one.
 COPY_S, COPY_SPREAD = 3_600.0, 0.25
 NAME = "dapei"
+# Forgets what is over a minute ago, then gives what there is room for; one step, as scripts are.
+LEASE = """
+local used = 0
+local kept = redis.call('HGETALL', KEYS[1])
+for i = 1, #kept, 2 do
+  if tonumber(kept[i]) <= tonumber(ARGV[1]) - 13 then redis.call('HDEL', KEYS[1], kept[i])
+  else used = used + tonumber(kept[i + 1]) end
+end
+local given = math.max(0, math.min(tonumber(ARGV[2]), tonumber(ARGV[3]) - used))
+if given > 0 then
+  redis.call('HINCRBY', KEYS[1], ARGV[1], given)
+  redis.call('EXPIRE', KEYS[1], 70)
+end
+return given
+"""
 RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
 
 # The loop itself keeps only weak references to its tasks.
@@ -116,6 +131,15 @@ class RedisHot:
             return True
 
         return not user_ids or await self._asked(self._forgets, FORGET_S, remove) is True
+
+    async def lease(self, name: str, slot: int, n: int, most: int) -> int | None:
+        """One call."""
+
+        async def take(ask: Ask, _run_id: str) -> int:
+            said = ("EVAL", LEASE, "1", f"{NAME}:count:{name}", str(slot), str(n), str(most))
+            return int(await ask(*said))
+
+        return await self._asked(self._reads, self._read_s, take)
 
     async def close(self) -> None:
         """Close every connection."""

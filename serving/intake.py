@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from recsys.errors import InvalidEvent, InvalidInput
-from recsys.events import EVENT_WORDS, Event, EventType, Platform, moment
+from recsys.events import EVENT_WORDS, UNPROVEN, Event, EventType, Platform, moment
 from serving.errors import BodyTooLarge, FutureEvent, LateEvent
+from serving.identity import OPEN, Caller, Plane
+from serving.list_ids import ListIds
 from serving.schemas import MAX_BATCH, EventBody, wrong
 
 MAX_EVENTS = MAX_BATCH
@@ -17,6 +20,8 @@ LATEST = timedelta(days=7)
 AHEAD = timedelta(minutes=5)
 # What the record keeps of a refused event; more would let anybody fill the disk.
 QUARANTINE_BYTES = 4_096
+# Purchases come from where orders are paid, or brushing (刷单) would cost nothing.
+SERVERS_ALONE = frozenset({"order", "refund"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,54 @@ class Checked:
     rejected: list[Rejected]
 
 
-def check_batch(bodies: Sequence[object], received_at: datetime) -> Checked:
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who tells events, and what is believed of them.
+
+    Parameters
+    ----------
+    caller
+        A user tells of themselves alone, and of no money.
+    lists
+        Knows whose a list was; None: what users tell is believed without a list as well.
+    """
+
+    caller: Caller = OPEN
+    lists: ListIds | None = None
+
+    def stamped(self, said: dict[str, Any], received_at: datetime) -> dict[str, Any]:
+        """What an event says, with whom it is about and whether it is proven.
+
+        Raises
+        ------
+        InvalidEvent
+            Its sender may not tell this.
+        """
+        if self.caller.plane is not Plane.USER:
+            if "user_id" not in said:
+                raise InvalidEvent("user_id: Field required, unless a user token tells it")
+            return said
+        if "user_id" in said:
+            raise InvalidEvent("a user token is its own subject, got user_id; allowed: none")
+        if said["type"] in SERVERS_ALONE:
+            raise InvalidEvent(
+                f"type is {said['type']}, which only a server key tells; allowed to a user: others"
+            )
+        user_id = self.caller.user_id
+        assert user_id is not None
+        more: dict[str, Any] = {"user_id": user_id}
+        lists, list_id = self.lists, said.get("list_id")
+        if lists is not None and not lists.is_of(list_id, user_id, received_at):
+            more["props"] = said.get("props", {}) | {UNPROVEN: True}
+        return said | more
+
+
+ANYBODY = Sender()
+
+
+def check_batch(
+    bodies: Sequence[object], received_at: datetime, sender: Sender = ANYBODY
+) -> Checked:
     """Check the events of a batch one by one; a bad one does not take the others with it.
 
     Raises
@@ -50,7 +102,7 @@ def check_batch(bodies: Sequence[object], received_at: datetime) -> Checked:
     checked = Checked([], [], [])
     for index, body in enumerate(bodies):
         try:
-            event = event_of(body, received_at)
+            event = event_of(body, received_at, sender)
         except InvalidEvent as error:
             checked.rejected.append(Rejected(index, error.code, str(error)))
         else:
@@ -59,13 +111,14 @@ def check_batch(bodies: Sequence[object], received_at: datetime) -> Checked:
     return checked
 
 
-def event_of(body: object, received_at: datetime) -> Event:
+def event_of(body: object, received_at: datetime, sender: Sender = ANYBODY) -> Event:
     """The event a body describes.
 
     Raises
     ------
     InvalidEvent
-        It breaks the contract, or happened more than 7 days before or 5 minutes after it came.
+        It breaks the contract, its sender may not tell it, or it happened more than 7 days before
+        or 5 minutes after it came.
     """
     try:
         shaped = EventBody.model_validate(body)
@@ -74,6 +127,7 @@ def event_of(body: object, received_at: datetime) -> Event:
     # The values themselves: dumping the model would cost more than checking it.
     values = vars(shaped)
     said = {name: values[name] for name in shaped.model_fields_set}
+    said = sender.stamped(said, received_at)
     at = moment_of("at", said["at"], InvalidEvent)
     _check_fresh(at, received_at)
     platform = said.pop("platform", None)

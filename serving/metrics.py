@@ -5,6 +5,8 @@ a worker that died had counted stays counted.
 """
 
 import os
+from bisect import bisect_left
+from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -40,6 +42,8 @@ class Metrics:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
+        self._counted: dict[tuple[Counter, tuple[str, ...]], int] = {}
+        self._timed: dict[tuple[Histogram, tuple[str, ...]], list[float]] = {}
         self._registry = CollectorRegistry()
         self._answers = self._counter("answers", "Answers by route and status.", "route", "status")
         self._answer_s = self._times("answer", "Time to answer.", ANSWER_S, "route")
@@ -66,19 +70,35 @@ class Metrics:
 
     def answered(self, route: str, status: int, spent_s: float) -> None:
         """An answer left."""
-        self._answers.labels(route, str(status)).inc()
-        self._answer_s.labels(route).observe(spent_s)
+        self._count(self._answers, (route, str(status)))
+        self._times_of(self._answer_s, (route,)).append(spent_s)
 
     def spent(self, stages: Iterable[tuple[str, float]]) -> None:
         """Seconds that the parts of one list took."""
         for stage, spent_s in stages:
-            self._stage_s.labels(stage).observe(spent_s)
+            self._times_of(self._stage_s, (stage,)).append(spent_s)
 
     def listed(self, served: ServedList) -> None:
         """A list was made."""
-        self._lists.labels(served.scene, step_of(served)).inc()
+        self._count(self._lists, (served.scene, step_of(served)))
         for what in served.degraded:
-            self._degraded.labels(what).inc()
+            self._count(self._degraded, (what,))
+
+    def _count(self, counter: Counter, labels: tuple[str, ...]) -> None:
+        key = (counter, labels)
+        self._counted[key] = self._counted.get(key, 0) + 1
+
+    def _times_of(self, times: Histogram, labels: tuple[str, ...]) -> list[float]:
+        return self._timed.setdefault((times, labels), [])
+
+    def _tell(self) -> None:
+        """Put what was counted since the last time where every worker can read it."""
+        counted, self._counted = self._counted, {}
+        timed, self._timed = self._timed, {}
+        for (counter, labels), n in counted.items():
+            counter.labels(*labels).inc(n)
+        for (times, labels), values_s in timed.items():
+            _observe(times.labels(*labels), values_s)
 
     def took(self, became: dict[str, int], lags_s: Sequence[float]) -> None:
         """A batch of events was dealt with."""
@@ -88,7 +108,12 @@ class Metrics:
             self._lag_s.observe(max(lag_s, 0))
 
     def look(self, *, lost: int, refused: int, waiting: int, bundle: int) -> None:
-        """What a worker knows of itself: lost and refused since the last look, the others now."""
+        """What a worker knows of itself: lost and refused since the last look, the others now.
+
+        What it counted since then is told to all as well: answer by answer that would take longer
+        than much of the answer.
+        """
+        self._tell()
         self._lost.inc(lost)
         self._refused.inc(refused)
         self._waiting.set(waiting)
@@ -102,6 +127,15 @@ class Metrics:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def _observe(times: Histogram, values_s: list[float]) -> None:
+    """Observe many values, each bucket written once; the library knows only one at a time."""
+    bounds: list[float] = times._upper_bounds
+    places = Counts(bisect_left(bounds, value_s) for value_s in values_s)
+    times._sum.inc(sum(values_s))
+    for place, n in places.items():
+        times._buckets[place].inc(n)
 
 
 def step_of(served: ServedList) -> str:

@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving import answer_schemas as answers
-from serving import schemas
-from serving.openapi_examples import EXAMPLES
+from serving import rule_schemas, schemas
+from serving.access import ACCESS, Access
+from serving.openapi_examples import ERRORS, EXAMPLES
 
 VERSION = "1"
 REF = "#/components/schemas/{model}"
@@ -19,15 +20,43 @@ ABOUT = (
 JSON, TEXT = "application/json", "text/plain"
 REFUSED = {
     "400": "The body is no JSON.",
-    "404": "There is no such thing.",
+    "401": "There is no key or token, or none that holds.",
+    "403": "The key is not for this.",
+    "404": "There is no such thing; to a user token, nothing that only servers may use.",
     "409": "The guest is joined to somebody else.",
     "413": "The body or batch is too large.",
     "415": "The body is not plain JSON by its headers.",
     "422": "A field is unknown, of the wrong kind or out of range.",
+    "429": "Too many in a minute.",
     "503": "Not now; the same may be sent again.",
 }
+# What a refusal says besides its body.
+HEADERS = {
+    "401": ("WWW-Authenticate", "string", "How to say who one is: `Bearer`."),
+    "429": ("Retry-After", "integer", "Seconds after which there is room again."),
+    "503": ("Retry-After", "integer", "Seconds after which to try again."),
+}
+SECURITY = {
+    "serverKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key of `dapei keys new`: another server's. It names whom it means.",
+    },
+    "userToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Made by the shop's backend for one person, who is its subject.",
+    },
+}
+GUARDED = {"401", "403", "429", "503"}
 BODY_ERRORS = ("400", "413", "415", "422")
 STORE_ERROR = ("503",)
+# Parts of paths, an example and the longest of each.
+NAMED = (
+    ("item_id", "product-1121", 128),
+    ("user_id", "user-5001", 128),
+    ("rule_id", "autumn-pin", 64),
+)
 
 
 class Operation(NamedTuple):
@@ -54,6 +83,21 @@ class Operation(NamedTuple):
     def example(self) -> str:
         """What its examples are called."""
         return f"{self.method} {self.path}"
+
+    @property
+    def access(self) -> Access:
+        """Who may use it."""
+        method = self.method.upper()
+        named = {said.replace(":path", ""): said for way, said in ACCESS if way == method}
+        return ACCESS[method, named[self.path]]
+
+    @property
+    def refusals(self) -> list[str]:
+        """Statuses of answers that are errors."""
+        access = self.access
+        if access.scope is None:
+            return sorted(self.errors)
+        return sorted({*self.errors, *GUARDED, *([] if access.is_users else ["404"])})
 
 
 OPERATIONS = (
@@ -114,6 +158,29 @@ OPERATIONS = (
         errors=("404", "422", *STORE_ERROR),
     ),
     Operation(
+        "/v1/rules",
+        "get",
+        "Every rule that holds, defaults included",
+        rule_schemas.RulesAnswer,
+        errors=STORE_ERROR,
+    ),
+    Operation(
+        "/v1/rules/{rule_id}",
+        "put",
+        "Set a rule; every worker follows within a second",
+        rule_schemas.RuleAnswer,
+        body=rule_schemas.RuleBody,
+        errors=("404", *BODY_ERRORS, *STORE_ERROR),
+    ),
+    Operation(
+        "/v1/rules/{rule_id}",
+        "delete",
+        "Let a rule, or a default, hold no longer",
+        rule_schemas.RuleAnswer,
+        query=rule_schemas.DropQuery,
+        errors=("404", "422", *STORE_ERROR),
+    ),
+    Operation(
         "/v1/aliases",
         "post",
         "A guest logged in: what it did is the person's from now on",
@@ -144,7 +211,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Dapei", "version": VERSION, "description": ABOUT},
         "paths": paths,
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": _schemas(), "securitySchemes": SECURITY},
     }
 
 
@@ -162,6 +229,7 @@ def _operation(one: Operation) -> dict[str, Any]:
         "summary": one.summary,
         "parameters": [*_named(one.path), *_queried(one.query)],
         "responses": {one.status: _success(one)} | dict(_refusals(one)),
+        "security": _security(one.access),
     }
     if one.body is not None:
         content = _content(one.body, EXAMPLES[one.example]["body"])
@@ -170,9 +238,9 @@ def _operation(one: Operation) -> dict[str, Any]:
 
 
 def _named(path: str) -> Iterator[dict[str, Any]]:
-    for name, example in (("item_id", "product-1121"), ("user_id", "user-5001")):
+    for name, example, limit in NAMED:
         if f"{{{name}}}" in path:
-            schema = {"type": "string", "minLength": 1, "maxLength": 128}
+            schema = {"type": "string", "minLength": 1, "maxLength": limit}
             yield {
                 "name": name,
                 "in": "path",
@@ -201,9 +269,21 @@ def _refusals(one: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     if one.path == "/readyz":
         content = {JSON: {"schema": _ref(answers.ReadyAnswer)}}
         yield "503", {"description": "No requests yet.", "content": content}
-    for status in one.errors:
-        content = {JSON: {"schema": _ref(answers.ErrorAnswer)}}
-        yield status, {"description": REFUSED[status], "content": content}
+    for status in one.refusals:
+        content = {JSON: {"schema": _ref(answers.ErrorAnswer), "example": ERRORS[status]}}
+        said: dict[str, Any] = {"description": REFUSED[status], "content": content}
+        if status in HEADERS:
+            name, kind, told = HEADERS[status]
+            said["headers"] = {name: {"description": told, "schema": {"type": kind}}}
+        yield status, said
+
+
+def _security(access: Access) -> list[dict[str, list[str]]]:
+    # The scope is told in the words of OpenAPI 3.1: roles of a scheme that is no OAuth.
+    if access.scope is None:
+        return []
+    servers: list[dict[str, list[str]]] = [{"serverKey": [access.scope.value]}]
+    return servers + ([{"userToken": []}] if access.is_users else [])
 
 
 def _content(shape: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,16 @@ _ITEM: dict[str, Any] = {
     "media": None,
     "campaigns": [],
 }
+_RULE: dict[str, Any] = {
+    "effect": "run",
+    "scenes": ["home"],
+    "by": "creator",
+    "in_a_row": 1,
+    "who": "li",
+    "why": "no two videos of one creator side by side",
+    "from": "2026-10-01T00:00:00+08:00",
+    "until": "2027-11-01T00:00:00+08:00",
+}
 _CARD = {
     "item_id": "product-1121",
     "title": "宝宝辅食机",
@@ -98,6 +108,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "answer": {"item_id": "product-1121", "available": False},
     },
     "get /v1/items/{item_id}": {"answer": _ITEM},
+    "get /v1/rules": {
+        "answer": {
+            "version": 3,
+            "rules": [{"rule_id": "autumn-pin", "is_default": False} | _RULE],
+            "dropped": [],
+        },
+    },
+    "put /v1/rules/{rule_id}": {
+        "body": _RULE,
+        "answer": {"rule_id": "autumn-pin", "version": 3},
+    },
+    "delete /v1/rules/{rule_id}": {"answer": {"rule_id": "autumn-pin", "version": 4}},
     "post /v1/aliases": {
         "body": {"guest_id": "guest-7001", "user_id": "user-5001"},
         "answer": {"joined": True},
@@ -108,4 +130,43 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "answer": {"ready": True, "bundle": "20261001-1", "refused_bundles": 0, "lost_lists": 0}
     },
     "get /metrics": {"answer": 'dapei_lists_total{scene="home",step="personal"} 17.0\n'},
+}
+
+# One example of each refusal, by its status.
+ERRORS: dict[str, dict[str, str]] = {
+    "400": {
+        "error": "malformed_body",
+        "detail": "the body is no JSON: unexpected end of data: line 1 column 1 (char 0)",
+    },
+    "401": {
+        "error": "unauthorized",
+        "detail": "the key is not valid; allowed: one that `dapei keys new` showed",
+    },
+    "403": {
+        "error": "forbidden",
+        "detail": "the key is not for this; allowed: one with the scope items",
+    },
+    "404": {"error": "not_found", "detail": "Not Found"},
+    "409": {
+        "error": "alias_conflict",
+        "detail": "guest_id is joined to another person already, got 'guest-7001'; "
+        "allowed: a guest who is not, or the same person",
+    },
+    "413": {
+        "error": "too_large",
+        "detail": "the body has over 1048576 bytes; allowed: up to that many",
+    },
+    "415": {
+        "error": "unsupported_media_type",
+        "detail": "content-type is 'text/plain'; allowed: application/json",
+    },
+    "422": {"error": "invalid_input", "detail": "scene: Field required"},
+    "429": {
+        "error": "too_many",
+        "detail": "too many events of one user; allowed: 240 a minute",
+    },
+    "503": {
+        "error": "store_unavailable",
+        "detail": "the record cannot be written now: database is locked",
+    },
 }

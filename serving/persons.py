@@ -139,7 +139,7 @@ class Persons:
 
     def _known(self, user_id: str, current: Current) -> Known:
         known = self._remembered.find(user_id, current)
-        return known or Known(newest(current.past_of(user_id), self._limit), current.record_seq)
+        return known or Known(self._newest(current.past_of(user_id), current), current.record_seq)
 
     def _read(self, user_id: str, known: Known, current: Current) -> Known:
         """What is known, and what the record has beyond it."""
@@ -151,7 +151,10 @@ class Persons:
         if not news.events:
             return known
         merged = known.history.merged(current.placed(news.events))
-        return Known(newest(merged, self._limit), news.upto_seq, known.joins)
+        return Known(self._newest(merged, current), news.upto_seq, known.joins)
+
+    def _newest(self, history: History, current: Current) -> History:
+        return newest(history, self._limit, current.shown_limit)
 
     def _since(self, user_id: str, after_seq: int) -> News:
         limit = self._limit * RECORD_ROWS_AN_EVENT
@@ -161,7 +164,7 @@ class Persons:
         history = History.empty()
         for one in self._record.aliases.ids_of(user_id):
             history = history.merged(current.past_of(one))
-        return Known(newest(history, self._limit), current.record_seq, joins)
+        return Known(self._newest(history, current), current.record_seq, joins)
 
     async def _far(self, user_id: str, current: Current) -> Met:
         may_trust, under = self._fence.may_trust(), self._under

@@ -41,6 +41,7 @@ class Remembered:
         self._bundle_id = ""
         self._past: Past | None = None
         self._n_items = 0
+        self._shown_limit = 0
 
     def find(self, user_id: str, current: Current) -> Known | None:
         """What is known of a person; after a swap of bundle or histories nothing of anybody.
@@ -51,6 +52,7 @@ class Remembered:
             self._people.clear()
             self._bundle_id, self._past = current.bundle.bundle_id, current.past
             self._n_items = len(current.bundle.catalog)
+            self._shown_limit = current.shown_limit
         known = self._people.get(user_id)
         if known is not None:
             self._people.move_to_end(user_id)
@@ -71,4 +73,5 @@ class Remembered:
     def _is_in_use(self, current: Current) -> bool:
         is_bundle = current.bundle.bundle_id == self._bundle_id
         has_items = len(current.bundle.catalog) == self._n_items
+        has_items &= current.shown_limit == self._shown_limit
         return is_bundle and has_items and current.past is self._past

@@ -56,10 +56,6 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _subject(user_id: str | None, guest_id: str | None) -> str | None:
-    return guest_id if user_id is None else user_id
-
-
 class ListContext(Body):
     """What the list stands beside; a scene looks at the field that it is about."""
 
@@ -87,13 +83,12 @@ class ListBody(Body):
     cursor: str | None = None
 
     def request(self) -> Request:
-        """The same for `recommend`; raises InvalidInput if a value is not allowed."""
+        """The same for `recommend`, of nobody yet; raises InvalidInput for what is not allowed."""
         kinds: tuple[Kind, ...] | None = None
         if self.kinds is not None:
             kinds = tuple(KIND_WORDS[word] for word in self.kinds)
         return Request(
             scene=self.scene,
-            user_id=_subject(self.user_id, self.guest_id),
             k=self.k,
             kinds=kinds,
             exclude=tuple(self.exclude),
@@ -126,8 +121,8 @@ class PrefetchQuery(BaseModel):
     scene: str | None = None
 
     def request(self) -> Request:
-        """The request for the home list; raises InvalidInput if a value is not allowed."""
-        return Request(scene="home", user_id=_subject(self.user_id, self.guest_id), k=self.k)
+        """The request for home, of nobody yet; raises InvalidInput for what is not allowed."""
+        return Request(scene="home", k=self.k)
 
 
 class HistoryQuery(BaseModel):
@@ -205,7 +200,7 @@ class EventBody(Body):
     """One event of a batch; `at` is ISO 8601 with its zone, or whole milliseconds since 1970."""
 
     event_id: Annotated[str, bound(minLength=1, maxLength=TEXT_LIMITS["event_id"])]
-    user_id: UserId
+    user_id: UserId | None = None
     item_id: Annotated[str, bound(minLength=1, maxLength=TEXT_LIMITS["item_id"])]
     type: Annotated[str, bound(enum=list(EVENT_WORDS))]
     at: str | int

@@ -1,7 +1,6 @@
 """What the service does: a request becomes a list, a batch of events becomes durable."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,24 +12,28 @@ import numpy as np
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
-from recsys.catalog import Catalog, Item
+from recsys.catalog import Item
 from recsys.errors import IdConflict
 from recsys.events import Event, ServedList, millis
 from recsys.histories import History
 from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
+from recsys.rules import DEFAULTS
 from serving.answers import encoded
 from serving.bundles import Watcher
-from serving.current import told_past, until
+from serving.current import Current, told_past, until
 from serving.cursors import Cursors
 from serving.errors import NotThere
 from serving.hot import hot_of
-from serving.intake import Rejected, check_batch, quarantine_row
+from serving.identity import OPEN, Caller
+from serving.intake import Rejected, Sender, check_batch, quarantine_row
 from serving.items import check_items
+from serving.list_ids import ListIds
 from serving.metrics import Metrics
 from serving.persons import Met, Persons
 from serving.remembered import Remembered
 from serving.settings import Settings
+from serving.shelf import Shelf
 
 NO_BUNDLE = "none"
 
@@ -80,11 +83,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_list_id() -> str:
-    """An id no other list has."""
-    return uuid.uuid4().hex
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One worker's service: its record, its view of the bundle, its clock.
@@ -93,8 +91,8 @@ class Service:
     ----------
     turns
         Batches of events are checked one at a time, each in a turn of the loop of its own.
-    now, list_id
-        The clock, and where ids of lists come from.
+    now
+        The clock.
     """
 
     record: Record
@@ -107,7 +105,11 @@ class Service:
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     told: Told = field(default_factory=Told)
     now: Callable[[], datetime] = utc_now
-    list_id: Callable[[], str] = new_list_id
+
+    @property
+    def list_ids(self) -> ListIds:
+        """Where ids of lists come from, and who knows whose they were."""
+        return ListIds(self.cursors.key)
 
     @classmethod
     def of(cls, home: Home, settings: Settings, metrics: Metrics | None = None) -> Self:
@@ -122,7 +124,7 @@ class Service:
         return cls(
             record=record,
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
-            watcher=Watcher(home, record),
+            watcher=Watcher(home, record, defaults=DEFAULTS),
             settings=settings,
             persons=Persons(
                 record,
@@ -172,31 +174,33 @@ class Service:
         """
         at, lap = self.now(), Laps()
         current = self.watcher.current if met is None else met.current
-        request = replace(request, shown=self.cursors.read(cursor))
+        if cursor is not None:
+            request = replace(request, shown=self.cursors.read(cursor))
         if current is None:
-            answer, catalog = self._empty(request, at), None
+            answer = self._empty(request, at)
         else:
             if met is None and request.remaining_ms() <= 0:
                 met = Met(History.empty(), current, ("deadline:history",))
             met = met or self.persons.near(request.user_id, current)
             lap("read")
-            answer, catalog = self._answer(request, met, at), current.bundle.catalog
+            answer = self._answer(request, met, at)
             lap("list")
-        answer, body = self._within(at_most, answer, catalog, request.shown)
+        shelf = None if current is None else current.shelf
+        answer, body = self._within(at_most, answer, shelf, request.shown)
         lap("encode")
-        self.writer.put_served(self._kept(answer, catalog))
+        self.writer.put_served(self._kept(answer, current))
         self.metrics.listed(answer.served)
         self.metrics.spent(lap.spent)
         return body
 
     def _within(
-        self, at_most: int | None, answer: Answer, catalog: Catalog | None, shown: tuple[int, ...]
+        self, at_most: int | None, answer: Answer, shelf: Shelf | None, shown: tuple[int, ...]
     ) -> tuple[Answer, bytes]:
         """The answer and its bytes, cut until there are not too many."""
         while True:
             items = answer.served.items
             cursor = self.cursors.after(shown, [item.item_id for item in items])
-            body = encoded(answer, catalog, cursor)
+            body = encoded(answer, shelf, cursor)
             if at_most is None or len(body) <= at_most or not items:
                 return answer, body
             k = min(len(items) - 1, len(items) * at_most // len(body))
@@ -204,12 +208,12 @@ class Service:
                 answer, served=replace(answer.served, items=items[:k]), items=answer.items[:k]
             )
 
-    def _kept(self, answer: Answer, catalog: Catalog | None) -> ServedList:
+    def _kept(self, answer: Answer, current: Current | None) -> ServedList:
         """What the record gets of an answer: of some lists what their scorer looked at as well."""
         served = answer.served
-        if catalog is None or not is_drawn(served.list_id, self.settings.features_kept):
+        if current is None or not is_drawn(served.list_id, self.settings.features_kept):
             return served
-        return replace(served, looked_at=looked_at(answer, catalog))
+        return replace(served, looked_at=looked_at(answer, current.bundle.catalog))
 
     def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(
@@ -217,7 +221,7 @@ class Service:
             until(met.history, millis(at)),
             met.current.bundle,
             at=at,
-            list_id=self.list_id(),
+            list_id=self.list_ids.make(request.user_id, at),
             language=self.settings.language,
         )
         if met.degraded:
@@ -227,7 +231,7 @@ class Service:
 
     def _empty(self, request: Request, at: datetime) -> Answer:
         served = ServedList(
-            list_id=self.list_id(),
+            list_id=self.list_ids.make(request.user_id, at),
             user_id=request.user_id,
             scene=request.scene,
             at=at,
@@ -239,8 +243,13 @@ class Service:
         )
         return Answer(served, np.empty(0, dtype=np.int32))
 
-    async def take(self, bodies: list[object]) -> Receipt:
+    async def take(self, bodies: list[object], caller: Caller = OPEN) -> Receipt:
         """Make the good events of a batch durable, set the others aside with the reason.
+
+        Parameters
+        ----------
+        caller
+            Who tells them, and so what of it is believed.
 
         Raises
         ------
@@ -250,8 +259,9 @@ class Service:
             The record cannot take them now; nothing is promised, the same batch may be sent again.
         """
         received_at = self.now()
+        lists = None if self.settings.limits.learn_unproven else self.list_ids
         async with self.turns:
-            checked = check_batch(bodies, received_at)
+            checked = check_batch(bodies, received_at, Sender(caller, lists))
             # Whoever asks for a list meanwhile goes first: a flood of events must not hold it.
             await asyncio.sleep(0)
         outcomes: list[Outcome] = []
@@ -329,10 +339,10 @@ class Service:
             raise NotThere(f"there is no item {item_id!r:.140}; allowed: one that was put before")
         return found[item_id]
 
-    async def join(self, guest_id: str, user_id: str) -> bool:
+    async def join(self, guest_id: str, user_id: str, *, who: str = "service") -> bool:
         """Make what a guest did a person's; whether that is new."""
         is_new = await asyncio.to_thread(
-            self.record.aliases.join, guest_id, user_id, at=self.now(), who="service"
+            self.record.aliases.join, guest_id, user_id, at=self.now(), who=who
         )
         await self.persons.changed({guest_id, user_id})
         return is_new

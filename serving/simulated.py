@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsys.errors import InvalidInput
 from recsys.events import EARLIEST_AT, LATEST_AT
-from serving.app import error_body, status_of
+from serving.failures import refusal
 
 HEADER = "x-simulated-now"
 _NOW: ContextVar[datetime | None] = ContextVar("simulated_now", default=None)
@@ -33,8 +33,7 @@ class SimulatedClock:
         try:
             at = None if said is None else moment_said(said.decode("latin-1"))
         except InvalidInput as error:
-            status = status_of(error)
-            await error_body(status, error.code, str(error))(scope, receive, send)
+            await refusal(error)(scope, receive, send)
             return
         token = _NOW.set(at)
         try:

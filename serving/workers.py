@@ -37,6 +37,8 @@ PAUSE_S = 0.5
 KILL_AFTER_S = 3
 # How long a worker that shall replace another may take until it answers.
 START_S = 60.0
+# Of every answer: nobody between here and the person keeps it, or takes it for something else.
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 LOOK_S = 0.2
 
 
@@ -210,13 +212,20 @@ class Workers:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            headers=list(HEADERS.items()),
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, self.settings.stop_s - math.ceil(HEARD_S)),
         )
-        server = Server(config, lambda: os.write(self._ready[1], b"%d\n" % os.getpid()))
+        server = Server(config, self._is_ready)
         asyncio.get_running_loop().add_reader(self._alive[0], setattr, server, "should_exit", True)
         await server.serve(sockets=[self.sock])
+
+    def _is_ready(self) -> None:
+        # The bundle and what answers with it stay as well.
+        gc.collect()
+        gc.freeze()
+        os.write(self._ready[1], b"%d\n" % os.getpid())
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         # A terminal sends SIGINT to workers too, and a second one would cut their requests: so

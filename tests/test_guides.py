@@ -10,6 +10,8 @@ from recsys.audience import AUDIENCES
 from recsys.campaigns import Offer, campaign_of
 from recsys.events import Platform
 from recsys.reasons import LANGUAGES, Reason
+from recsys.rule_values import rule_of
+from recsys.rules import DEFAULTS, SHAPES, TARGETS, Effect, check_together
 from recsys.scenes import SCENES
 from serving.settings import Settings
 from training.config import TrainConfig, train_config
@@ -87,3 +89,25 @@ def test_every_reason_is_explained(reason):
 def test_no_reason_is_explained_that_is_not_given():
     rows = re.findall(r"^\| (.+?) \| (.*[一-鿿].*?) \| ", page("operators"), re.M)
     assert len(rows) == len(Reason) + 1
+
+
+def test_the_rules_shown_are_rules_and_every_effect_is_among_them():
+    rules = [rule_of(rule_id, said) for rule_id, said in first_toml("rules")["rules"].items()]
+    check_together([*rules, *DEFAULTS])
+    assert {rule.effect for rule in rules} == set(Effect)
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_what_an_effect_needs_and_may_have_is_told(effect):
+    (row,) = re.findall(rf"^\| `{effect}` \|.*\|(.*)\|(.*)\|$", page("rules"), re.M)
+    needs, may = ({one.strip() for one in cell.split(",") if one.strip()} for cell in row)
+    shape = SHAPES[effect]
+    assert needs == shape.needs
+    assert may - {"items", "tags", "…"} == shape.may - set(TARGETS)
+    assert ("…" in may) == (set(TARGETS) <= shape.may)
+
+
+def test_the_defaults_shown_are_the_defaults():
+    assert re.findall(r"^\| `(default-\S+)` \| home", page("rules"), re.M) == [
+        rule.rule_id for rule in DEFAULTS
+    ]

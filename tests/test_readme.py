@@ -15,7 +15,7 @@ from training.config import train_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
-NESTED = {"bundles", "bench"}
+NESTED = {"bundles", "bench", "rules"}
 
 
 def named(path):

@@ -35,13 +35,17 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     # What is liked by many or by few, near to the logarithm of how many.
     "popularity": ("popularity", {"damping": 0.9}),
 }
+# A blend of models that cross from one behaviour or kind to another: what is new to a person each
+# of them knows by something else.
+ACTS = "acts_blended"
+OF_ACTS = ("crossing", "item_knn", "local_ease", "spectral", "ials", "baskets", "popularity")
 # Puts impressions in order, where a set has a log of them; it makes no lists.
 RANKER = "ranker"
 
 
 def contenders() -> list[str]:
     """Every name there is, the bar first."""
-    return [ALWAYS, *(name for name in MODELS if name != ALWAYS), SHOP, ALL, PAIRS, RANKER]
+    return [ALWAYS, *(name for name in MODELS if name != ALWAYS), SHOP, ALL, PAIRS, ACTS, RANKER]
 
 
 def members(name: str) -> list[str]:
@@ -50,7 +54,7 @@ def members(name: str) -> list[str]:
         return list(MODELS)
     if name == SHOP:
         return sorted({one.model for one in TrainConfig().used_models.values()})
-    return [name]
+    return list(OF_ACTS) if name == ACTS else [name]
 
 
 def contender(name: str, said: dict[str, Any], seed: int) -> Factory:
@@ -61,7 +65,7 @@ def contender(name: str, said: dict[str, Any], seed: int) -> Factory:
     said
         Hyperparameters that differ from the defaults; of a blend, by the name of each member.
     """
-    if name in (SHOP, ALL):
+    if name in (SHOP, ALL, ACTS):
         makers = {one: partial(_model, one, said.get(one, {}), seed) for one in members(name)}
         return Blending(makers, seed)
     if name == PAIRS:

@@ -83,9 +83,7 @@ def parts_table(answers: Answers) -> Table:
     """People apart by how many events they had before, and by platform."""
     k = answers.question.ks[-1]
     table = Table(**_PLAIN)
-    _head(
-        table, f"{MAIN}@{k} by events", ["persons", PIPELINE, GAIN.replace("− ", "−\n")]
-    )
+    _head(table, f"{MAIN}@{k} by events", ["persons", PIPELINE, GAIN.replace("− ", "−\n")])
     for people in (*PARTS, *PLATFORM_WORDS):
         measured = answers.of(people)
         ours = measured.get((PIPELINE, MAIN, k))

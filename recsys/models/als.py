@@ -12,7 +12,7 @@ from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Ranking, Scores, check_fitted
 from recsys.models.index import IndexByKind
-from recsys.models.lists import Sparse, best_above_zero, has_liked
+from recsys.models.lists import Sparse, best_above_zero, has_liked, merged
 
 Doubles = NDArray[np.float64]
 POWER_STEPS = 20
@@ -117,7 +117,7 @@ class ALS:
     def folded(self, row: Row) -> Scores:
         """The person's vector, shape (factors,); as the library's `recalculate_user` gives it."""
         check_fitted(self)
-        return self._equation(row)[1].astype(np.float32)
+        return row.once((self.index_, "folded"), lambda: self._equation(row)[1].astype(np.float32))
 
     def score(self, rows: Rows) -> Scores:
         """Product of the folded-in row with every item; about 1 for what is surely liked."""
@@ -140,8 +140,9 @@ class ALS:
             kind = -1 if within is None else int(within)
             items, scores = kernels_vectors.of_kind(scores, self.kind_, kind)
             return best_above_zero(items, scores, k)
-        items = self.index_.near(person, self.n_scored, N_EXACT * k, within)
-        return best_above_zero(items, self._products(person, items), k)
+        asked = (person, self.n_scored, self.item_factors_, N_EXACT * k, k)
+        found = [index.best(*asked) for index in self.index_.within(within)]
+        return found[0] if len(found) == 1 else merged(found, k)
 
     def _products(self, person: Scores, items: Idxs) -> Scores:
         found: Scores = kernels_vectors.products_of(self.item_factors_, person, items)

@@ -1,8 +1,10 @@
 """The contract every model keeps, and what follows from it: parameters and learned arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, ClassVar, Protocol, Self, cast
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +39,7 @@ class Ranking:
         return cls(items[order].astype(np.int32), scores[order].astype(np.float32))
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
+class Because(NamedTuple):
     """Why a model gave an item: the person's own item, or a tag of theirs, that spoke most for it.
 
     Both None means it is true of everybody (popular), not of this person.
@@ -129,12 +130,20 @@ def parameters(model: object) -> dict[str, Any]:
 
 def check_fitted(model: object) -> None:
     """Raise NotFitted unless every learned field is there."""
-    for name in _learned_by(cast(Any, type(model))):
-        if not hasattr(model, name):
-            raise NotFitted(f"{type(model).__name__} has not learned yet: no {name}; call fit")
+    try:
+        _all_of(cast(Any, type(model)))(model)
+    except AttributeError as cause:
+        told = f"{type(model).__name__} has not learned yet: no {cause.name}; call fit"
+        raise NotFitted(told) from None
+
+
+@cache
+def _all_of(cls: type) -> Callable[[Any], object]:
+    """Asks for every learned field at once, as every question to a model asks first."""
+    names = _learned_by(cls)
+    return attrgetter(*names) if names else bool
 
 
 @cache
 def _learned_by(cls: Any) -> list[str]:
-    """Remembered, as every question to a model asks."""
     return [f.name for f in fields(cls) if f.name.endswith("_")]

@@ -50,6 +50,9 @@ class Crossing:
         Of the filter among items of one kind, in mean diagonals.
     ridge_between
         Of the filter from one kind to the other, in lengths of a person's row.
+    carry
+        How much what the filter between kinds says of an item counts for those that go with it; 0
+        leaves it with the item.
     most_filtered
         The filter among items of one kind covers so many of the most frequent: its cost grows with
         the third power.
@@ -83,6 +86,7 @@ class Crossing:
     significance: float = 3.84
     ridge: float = 4.0
     ridge_between: float = 30.0
+    carry: float = 8.0
     most_filtered: int = 12_000
     n_learners: int = 4_000
     caution: float = 10.0

@@ -36,6 +36,7 @@ class Gathering:
     significance: float
     ridge: float
     ridge_between: float
+    carry: float
     most_filtered: int
     seed: int
 
@@ -93,18 +94,24 @@ class Gathering:
         """For each item what filters say for items of a kind, and what they say to everybody."""
         counts = every.sum(axis=0)
         inside = _most(counts, catalog.of_kind(kind), self.most_filtered)
-        lists = [Ranking.none()] * len(catalog)
+        lists, within = [Ranking.none()] * len(catalog), np.empty((0, 0), dtype=np.float32)
         if len(inside):
             within = filter_within(csr_array(every[:, inside]), self.ridge)
             lists = filter_lists(within, inside, inside, len(catalog), self.n_neighbours)
         other = catalog.of_kind(_other(kind))
-        crossed, usual = self._between(csr_array(every[:, other]), aimed)
+        crossed, usual = self._between(csr_array(every[:, other]), aimed, (inside, within))
         for item, ranking in zip(other.tolist(), crossed, strict=False):
             lists[item] = ranking
         return lists, usual
 
-    def _between(self, outside: Sparse, aimed: Sparse) -> tuple[list[Ranking], Numbers]:
-        """What a filter over those who have both says: for each outside item, and for all."""
+    def _between(
+        self, outside: Sparse, aimed: Sparse, filtered: tuple[Idxs, Numbers]
+    ) -> tuple[list[Ranking], Numbers]:
+        """What a filter over those who have both says: for each outside item, and for all.
+
+        Few have both, many have items of the aim's kind: what the few say of an item is carried on
+        to those that go with it according to the many.
+        """
         usual = np.zeros(aimed.shape[1], dtype=np.float32)
         both = np.flatnonzero((outside.sum(axis=1) > 0) & (aimed.sum(axis=1) > 0))
         if len(both) == 0:
@@ -116,13 +123,27 @@ class Gathering:
         sources, shared, said = filter_between(
             done, csr_array(aimed[:, targets]), self.ridge_between
         )
-        usual[targets] = said
+        shared, usual[targets] = _carried(shared, said, targets, filtered, self.carry)
         lists, step = [], max(1, MAX_BLOCK_ENTRIES // len(targets))
         for start in range(0, sources.shape[0], step):
             block = np.asarray(sources[start : start + step] @ shared)
             places = np.arange(len(block), dtype=np.int32)
             lists += filter_lists(block, places, targets, len(block), self.n_neighbours)
         return lists, usual
+
+
+def _carried(
+    shared: Numbers, usual: Numbers, targets: Idxs, filtered: tuple[Idxs, Numbers], carry: float
+) -> tuple[Numbers, Numbers]:
+    """What is said of targets, and so often what a filter among them makes of it; of equal size."""
+    inside, within = filtered
+    known, at, there = np.intersect1d(targets, inside, assume_unique=True, return_indices=True)
+    both = np.concatenate([shared, usual[None]])
+    if carry == 0 or len(known) == 0 or not shared.any():
+        return shared, usual
+    both[:, at] += carry * (both[:, at] @ within[np.ix_(there, there)])
+    both *= np.linalg.norm(shared) / np.linalg.norm(both[:-1])
+    return both[:-1], both[-1]
 
 
 def _most(counts: NDArray[Any], items: NDArray[Any], n: int) -> Idxs:

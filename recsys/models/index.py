@@ -1,15 +1,14 @@
 """An index of vectors: the items likeliest to have a large product with a query, without a pass."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_vectors
 from recsys.catalog import Idxs, Kind, Links
-from recsys.models.base import Scores
-from recsys.models.lists import best_above_zero
+from recsys.models.base import Ranking, Scores
 
 # The centres are learned from so many vectors each, in so many rounds; more changes little.
 SAMPLE_PER_CELL = 64
@@ -78,20 +77,23 @@ class VectorIndex:
         n
             Cells are taken until they hold so many items.
         """
-        found: tuple[Idxs, Scores] = kernels_vectors.near(
-            self.centres,
-            self.cells.offsets,
-            self.cells.targets,
-            self.codes,
-            self.scales,
-            query,
-            n,
-        )
+        found: tuple[Idxs, Scores] = kernels_vectors.near(*self._told(), query, n)
         return found
 
-    def near(self, query: Scores, n: int, k: int) -> Idxs:
-        """About the k best of the n items looked at, of those with a product above 0."""
-        return best_above_zero(*self.looked_at(query, n), k).items
+    def _told(self) -> tuple[NDArray[Any], ...]:
+        cells = self.cells
+        return self.centres, cells.offsets, cells.targets, self.codes, self.scales
+
+    def best(self, query: Scores, n: int, vectors: Scores, n_exact: int, k: int) -> Ranking:
+        """The k items of highest product above 0 of the n looked at.
+
+        Parameters
+        ----------
+        vectors
+            What was indexed; products with so many of it, those that seem best, are exact.
+        """
+        asked = (query, n, vectors, n_exact, k)
+        return Ranking(*kernels_vectors.best_near(*self._told(), *asked))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,12 +112,11 @@ class IndexByKind:
 
         return cls(of_kind(Kind.PRODUCT), of_kind(Kind.VIDEO))
 
-    def near(self, query: Scores, n: int, k: int, within: Kind | None) -> Idxs:
-        """About the k best of the n items looked at of one kind; None: of each."""
-        if within is None:
-            both = [one.near(query, n, k) for one in (self.products, self.videos)]
-            return np.concatenate(both)
-        return (self.products if within is Kind.PRODUCT else self.videos).near(query, n, k)
+    def within(self, kind: Kind | None) -> tuple[VectorIndex, ...]:
+        """The index of one kind; None: of each."""
+        if kind is None:
+            return self.products, self.videos
+        return (self.products if kind is Kind.PRODUCT else self.videos,)
 
 
 def _coded(vectors: Scores) -> tuple[NDArray[np.int8], Scores]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsys import kernels_lists
+from recsys import kernels_best, kernels_lists
 from recsys.catalog import Idxs, Kind, spans
 from recsys.ids import Ints
 from recsys.interactions import Row, Rows
@@ -112,9 +112,16 @@ class ScoredLists:
 
     def products(self, keys: Idxs, weights: Sums) -> Scores:
         """For each key the sum over its list of score times weight, shape (n keys,)."""
-        told = (weights.items, weights.scores, weights.slots)
-        found: Scores = kernels_lists.products(self.offsets, self.items, self.scores, keys, *told)
+        told = (keys, weights.items, weights.scores)
+        found: Scores = kernels_lists.products(self.offsets, self.items, self.scores, *told)
         return found
+
+    def best_products(self, keys: Idxs, weights: Sums, worth: Scores, k: int) -> Ranking:
+        """The k keys of highest product, each times what it is worth; only above 0."""
+        told = (keys, weights.items, weights.scores, k)
+        return Ranking(
+            *kernels_lists.best_products(self.offsets, self.items, self.scores, worth, *told)
+        )
 
     def csr(self, n_items: int) -> Sparse:
         """The same as a matrix, shape (n_keys, n_items), for dense work."""
@@ -152,15 +159,17 @@ class ListsByKind:
 
     def ranking(self, row: Row, k: int, within: Kind | None) -> Ranking:
         """The k items of highest weighted sum over the lists of the row's items; only above 0."""
-        found = [_summed(lists, row).best(k) for lists in self.within(within)]
-        return found[0] if len(found) == 1 else merged(found, k)
+        return self._summed(row).best(k, within)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """The weighted sums of some items, shape (n items,); NaN where no list has the item."""
         if not row.likes:
             return np.full(len(items), np.nan, dtype=np.float32)
-        one, other = (_summed(lists, row).of_items(items) for lists in self.within(None))
-        return np.fmax(one, other)
+        return self._summed(row).of_items(items)
+
+    def _summed(self, row: Row) -> "KindSums":
+        """What the lists of a row's items add up to: asked for candidates, scores and reasons."""
+        return row.once((self.products, "summed"), lambda: KindSums.of(self, row))
 
     def pool(self, keys: Idxs, within: Kind | None) -> Idxs:
         """The distinct items of some keys' lists."""
@@ -173,18 +182,58 @@ class ListsByKind:
 
     def strongest_keys(self, row: Row, items: Idxs) -> list[int | None]:
         """For each item the row's item whose list gives most for it; None if none gives any."""
-        asked = np.ascontiguousarray(items, dtype=np.int32)
-        (one, value), (other, larger) = (
-            kernels_lists.strongest(
-                lists.offsets, lists.items, lists.scores, row.items, row.weights, asked
+        places = self._summed(row).strongest(items).tolist()
+        keys = row.items.tolist()
+        return [None if place < 0 else keys[place] for place in places]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindSums:
+    """What lists of both kinds add up to.
+
+    Attributes
+    ----------
+    items, scores, keys
+        Shape (n,), each item once, products first; `keys` are places in the row that gave most.
+    slots
+        A hash table of the items' places.
+    n_products
+        How many of them are products.
+    """
+
+    items: Idxs
+    scores: Scores
+    keys: Idxs
+    slots: Idxs
+    n_products: int
+
+    @classmethod
+    def of(cls, lists: ListsByKind, row: Row) -> Self:
+        """The lists of a row's items, by their weights."""
+        one, other = lists.products, lists.videos
+        return cls(
+            *kernels_lists.summed_by_kind(
+                *(one.offsets, one.items, one.scores),
+                *(other.offsets, other.items, other.scores),
+                *(row.items, row.weights),
             )
-            for lists in self.within(None)
         )
-        places = np.where(larger > value, other, one)
-        keys = row.items[places].tolist() if len(row) else places.tolist()
-        return [
-            None if place < 0 else key for place, key in zip(places.tolist(), keys, strict=True)
-        ]
+
+    def best(self, k: int, within: Kind | None) -> Ranking:
+        """The k items of highest score, only above 0."""
+        start = self.n_products if within is Kind.VIDEO else 0
+        end = self.n_products if within is Kind.PRODUCT else len(self.items)
+        return Ranking(*kernels_best.best(self.items, self.scores, start, end, k))
+
+    def of_items(self, items: Idxs) -> Scores:
+        """The scores of some items, shape (n items,); NaN where no list has the item."""
+        found: Scores = kernels_lists.looked_up(self.items, self.scores, self.slots, items)
+        return found
+
+    def strongest(self, items: Idxs) -> Idxs:
+        """The place in the row that gave most for each of some items; −1 for none."""
+        found: Idxs = kernels_lists.places_told(self.items, self.keys, self.slots, items)
+        return found
 
 
 def merged(rankings: list[Ranking], k: int) -> Ranking:
@@ -206,19 +255,9 @@ def looked_up(known: Idxs, scores: Scores, items: Idxs) -> Scores:
     return found
 
 
-def _summed(lists: ScoredLists, row: Row) -> Sums:
-    """What the lists of a row's items add up to: asked for candidates, then for their scores."""
-    return row.once((lists, "summed"), lambda: lists.sums(row.items, row.weights))
-
-
 def best_above_zero(items: Idxs, scores: Scores, k: int) -> Ranking:
     """The k items of highest score, only above 0; ties go to the lower position."""
-    # numpy parts and sorts whole numbers with the widest instructions of the machine.
-    found = kernels_lists.packed(items, scores)
-    if len(found) > k:
-        found = np.partition(found, len(found) - k)[len(found) - k :]
-    found.sort()
-    return Ranking(*kernels_lists.unpacked(found))
+    return Ranking(*kernels_best.best(items, scores, 0, len(items), k))
 
 
 def opinions(scores: Sparse, rows: Rows) -> Scores:

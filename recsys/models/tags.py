@@ -14,7 +14,6 @@ from recsys.models.lists import (
     ScoredLists,
     Sparse,
     Sums,
-    best_above_zero,
     liked_only,
     opinions,
 )
@@ -86,11 +85,10 @@ class TagProfile:
         """The best by the postings of the row's strongest tags, scored with all its tags."""
         check_fitted(self)
         profile = self._profile(row)
-        strongest = profile.best(self.n_tags)
         # What the strongest tags say is nearly all: only the best by these are scored with all.
-        asked = Row(strongest.items, strongest.scores)
+        asked = row.once((self.postings_, "asked"), lambda: self._strongest_tags(profile))
         items = self.postings_.ranking(asked, N_EXACT * k, within).items
-        return best_above_zero(items, self._scores(items, profile), k)
+        return self.vectors_.best_products(items, profile, self.boost_, k)
 
     def score_of(self, row: Row, items: Idxs) -> Scores:
         """Product of all the row's tags with the items', times their boost; NaN without a tag."""
@@ -119,6 +117,10 @@ class TagProfile:
             (self.vectors_, "profile"),
             lambda: self.vectors_.sums(strongest.items, strongest.weights),
         )
+
+    def _strongest_tags(self, profile: Sums) -> Row:
+        strongest = profile.best(self.n_tags)
+        return Row(strongest.items, strongest.scores)
 
     def _scores(self, items: Idxs, profile: Sums) -> Scores:
         return self.vectors_.products(items, profile) * self.boost_[items]

@@ -65,3 +65,10 @@ def audience(candidates: Candidates, context: Context, catalog: Catalog) -> Cand
     if not meant.any():
         return candidates
     return candidates.without((meant != 0) & ((meant & context.standing.mask) == 0))
+
+
+def blocked(candidates: Candidates, context: Context, _catalog: Catalog) -> Candidates:
+    """Remove what the shop's rules keep out of lists."""
+    if context.blocked is None:
+        return candidates
+    return candidates.without(context.blocked[candidates.items])

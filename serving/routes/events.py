@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from recsys.errors import InvalidInput
 from serving.bodies import parsed, read
+from serving.gate import count_events
+from serving.identity import caller_of
 from serving.intake import QUARANTINE_BYTES
 from serving.schemas import BatchBody
 from serving.service import Service
@@ -25,7 +27,8 @@ def router(service: Service) -> APIRouter:
         except InvalidInput as error:
             await service.set_aside([(raw[:QUARANTINE_BYTES], error.code, str(error))])
             raise
-        receipt = await service.take(batch.events)
+        await count_events(request, len(batch.events))
+        receipt = await service.take(batch.events, caller_of(request))
         return Response(
             orjson.dumps(asdict(receipt)), HTTPStatus.ACCEPTED, media_type="application/json"
         )

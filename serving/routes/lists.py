@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from serving.bodies import parsed, queried, read
 from serving.deadlines import deadline_of
+from serving.identity import caller_of
 from serving.schemas import ListBody, PrefetchQuery
 from serving.service import Service
 
@@ -24,7 +25,8 @@ def router(service: Service) -> APIRouter:
         raw = await read(request)
         started_s = perf_counter()
         said = parsed(raw, ListBody)
-        asked = replace(said.request(), remaining_ms=remaining_ms)
+        user_id = caller_of(request).subject(said.user_id, said.guest_id)
+        asked = replace(said.request(), user_id=user_id, remaining_ms=remaining_ms)
         met = await service.meet(asked.user_id)
         body = service.recommend(asked, said.cursor, met=met)
         return _timed(body, started_s)
@@ -33,7 +35,8 @@ def router(service: Service) -> APIRouter:
     async def prefetch_home(request: Request) -> Response:
         started_s = perf_counter()
         said = queried(request, PrefetchQuery)
-        asked = said.request()
+        user_id = caller_of(request).subject(said.user_id, said.guest_id)
+        asked = replace(said.request(), user_id=user_id)
         met = await service.meet(asked.user_id)
         body = service.recommend(asked, said.cursor, at_most=PREFETCH_BYTES, met=met)
         return _timed(body, started_s)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from recsys.errors import InvalidInput
 from recsys.events import TEXT_LIMITS, check_text
 from serving.bodies import parsed, queried, read
+from serving.identity import caller_of
 from serving.schemas import AliasBody, HistoryQuery
 from serving.service import Service
 
@@ -17,7 +18,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/v1/aliases")
     async def join(request: Request) -> Response:
         said = parsed(await read(request), AliasBody)
-        is_new = await service.join(said.guest_id, said.user_id)
+        is_new = await service.join(said.guest_id, said.user_id, who=caller_of(request).name)
         return Response(orjson.dumps({"joined": is_new}), media_type="application/json")
 
     @routes.get("/v1/users/{user_id:path}/history")

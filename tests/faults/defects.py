@@ -38,10 +38,10 @@ honest = b.Watcher.look_for_bundle
 def look(self):
     honest(self)
     if self.current is not None:
-        first.append(self.current.bundle.catalog)
+        first.append(self.current.shelf)
 b.Watcher.look_for_bundle = look
 encoded = s.encoded
-s.encoded = lambda answer, catalog, *more: encoded(answer, first[0], *more)
+s.encoded = lambda answer, shelf, *more: encoded(answer, first[0], *more)
 """)
 
 

@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys import kernels, kernels_acts, kernels_features, kernels_lists, kernels_race
+from recsys import (
+    kernels,
+    kernels_acts,
+    kernels_best,
+    kernels_lists,
+    kernels_race,
+    kernels_trees,
+)
 from recsys import kernels_vectors as vectors
+from recsys.watching import WatchCurve
 
 seeds = st.integers(0, 10_000)
 F4, I4, I8 = np.float32, np.int32, np.int64
@@ -63,8 +71,13 @@ def test_what_gives_most_is_the_largest_product(seed):
     keys, weights = np.arange(5, dtype=I4), rng.random(5).astype(F4) + F4(0.1)
     asked = np.arange(12, dtype=I4)
     parts = weights[:, None] * dense(lists, 12)
-    key, value = both(kernels_lists.strongest, *lists, keys, weights, asked)
-    np.testing.assert_allclose(value, parts.max(axis=0), rtol=1e-5)
+    other = np.zeros(6, I8), np.empty(0, I4), np.empty(0, F4)
+    items, sums, places, slots, n_first = both(
+        kernels_lists.summed_by_kind, *lists, *other, keys, weights
+    )
+    np.testing.assert_allclose(sums, parts.sum(axis=0)[items], rtol=1e-5)
+    assert n_first == len(items)
+    key = both(kernels_lists.places_told, items, places, slots, asked)
     assert (key == np.where(parts.max(axis=0) > 0, parts.argmax(axis=0), -1)).all()
     ways = parts @ dense(own, 12).T
     found = both(
@@ -75,16 +88,35 @@ def test_what_gives_most_is_the_largest_product(seed):
     )
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, k=st.integers(0, 40), scale=st.sampled_from([1.0, 1e-30, 1e30]))
+def test_the_best_above_zero_are_the_first_of_a_whole_sort(seed, k, scale):
+    rng = np.random.default_rng(seed)
+    items = rng.permutation(60).astype(I4)
+    # Ties, one far above all others, and what is below 0.
+    scores = (rng.integers(-2, 5, 60) * F4(scale)).astype(F4)
+    scores[7] = F4(1e35)
+    start, end = sorted(rng.integers(0, 61, 2).tolist())
+    first, told = both(kernels_best.best, items, scores, start, end, k)
+    items, scores = items[start:end], scores[start:end]
+    order = np.lexsort((items, -scores))
+    order = order[scores[order] > 0][:k]
+    assert (first.tolist(), told.tolist()) == (items[order].tolist(), scores[order].tolist())
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
-def test_packed_items_are_in_the_order_of_scores_then_of_items(seed):
+def test_keys_are_chosen_by_their_products_and_what_they_are_worth(seed):
     rng = np.random.default_rng(seed)
-    items, scores = rng.permutation(30).astype(I4), rng.integers(-2, 5, 30).astype(F4)
-    found = np.sort(both(kernels_lists.packed, items, scores))
-    order = np.lexsort((items, -scores))
-    order = order[scores[order] > 0]
-    first, told = both(kernels_lists.unpacked, found)
-    assert (first.tolist(), told.tolist()) == (items[order].tolist(), scores[order].tolist())
+    lists, worth = lists_of(rng, 8, 12), rng.random(8).astype(F4)
+    one = np.array([0, 5], I8), rng.permutation(12)[:5].astype(I4), rng.normal(size=5).astype(F4)
+    table = kernels_lists.summed(*one, np.zeros(1, I4), np.ones(1, F4))
+    asked = rng.permutation(8)[:6].astype(I4)
+    found, told = both(kernels_lists.best_products, *lists, worth, asked, *table[:2], 3)
+    wanted = (dense(lists, 12) @ dense(one, 12)[0]) * worth
+    order = asked[np.lexsort((asked, -wanted[asked]))]
+    assert found.tolist() == order[wanted[order] > 1e-7][:3].tolist()
+    np.testing.assert_allclose(told, wanted[found], rtol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
@@ -142,7 +174,7 @@ def test_trees_are_walked_as_one_would_by_hand(seed, depth):
         rng.random((3, n_nodes)).astype(F4),
         rng.normal(size=(3, n_nodes + 1)),
     )
-    scores = both(kernels_features.tree_scores, *trees, np.ascontiguousarray(table.T))
+    scores = both(kernels_trees.tree_scores, *trees, np.ascontiguousarray(table.T))
     np.testing.assert_allclose(scores, [walked(*trees, row) for row in table], atol=1e-9)
 
 
@@ -171,8 +203,26 @@ def test_acts_halve_and_later_ones_count_nothing():
     day, undated = 86_400_000, np.iinfo(I8).min
     at_ms = np.array([10 * day, 9 * day, 11 * day, undated], dtype=I8)
     worth, kind = np.array([0, 2, 4], dtype=F4), np.array([1, 2, 2, 1], dtype=np.int8)
-    assert both(kernels_acts.decayed, kind, at_ms, worth, 10 * day, 1.0).tolist() == [2, 2, 0, 2]
-    assert both(kernels_acts.decayed, kind, at_ms, worth, 10 * day, 0.0).tolist() == [2, 4, 0, 2]
+    unsaid = np.full(4, np.nan, F4)
+    curve = (*WatchCurve.prior().learned(),)
+
+    def weights(half_life_days, kind=kind, value=unsaid, duration_s=unsaid):
+        told = (kind, at_ms, np.arange(4, dtype=I4), value, duration_s, worth, 10 * day)
+        video_s = np.array([10, 10, 10, np.nan], F4)
+        return both(kernels_acts.weighed, *told, half_life_days, video_s, *curve)
+
+    # Of a play without seconds half is left.
+    assert weights(1.0).tolist() == [1, 2, 0, 1]
+    assert weights(0.0).tolist() == [1, 4, 0, 1]
+    seconds, length = np.full(4, 8, F4), np.array([10, np.nan, 10, 10], F4)
+    played = weights(0.0, np.full(4, 1, np.int8), seconds, length)
+    np.testing.assert_allclose(played, [1, 1, 0, 1], rtol=1e-6)
+
+
+def test_the_lowest_rank_of_what_was_done_with_an_item():
+    items, kinds = np.array([4, 5, 4], I4), np.array([1, 0, 2], np.int8)
+    ranks, asked = np.array([7, 3, 2], I4), np.array([5, 4, 6], I4)
+    assert both(kernels_acts.lowest, items, kinds, ranks, asked, 9).tolist() == [7, 2, 9]
 
 
 def test_arrays_of_another_width_are_taken_and_other_sorts_are_not():

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.catalog import Kind
+from recsys.fresh import place
 from recsys.models.base import Ranking
-from recsys.pipeline import Candidates, fuse, place
+from recsys.pipeline import Candidates, fuse
 
 
 def ranking(*items):

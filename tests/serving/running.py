@@ -71,12 +71,16 @@ def asked(port: int, method: str, path: str, body: bytes) -> tuple[int, dict]:
         connection.close()
 
 
+OPEN = "no keys configured: loopback only"
+
+
 def start(
     home: Path,
     *,
     port: int = 0,
     workers: int = 1,
     log: Path | None = None,
+    told: str = OPEN,
     options: tuple[str, ...] = (),
 ) -> Served:
     """Start the service; returns when its socket listens, before it is ready."""
@@ -96,7 +100,7 @@ def start(
         line = said.readline()
     found = START_LINE.search(line)
     assert found, f"no start line, got {line!r}"
-    assert "no keys configured: loopback only" in line
+    assert told in line
     return Served(parent, int(found[1]))
 
 

@@ -12,9 +12,9 @@ from recsys.errors import (
     StoreUnavailable,
 )
 from recsys.recommend import Request
-from serving.app import status_of
 from serving.bodies import MAX_BODY_BYTES
 from serving.errors import BodyTooLarge, LateEvent, MalformedBody, WrongMediaType
+from serving.failures import status_of
 
 JSON = {"content-type": "application/json"}
 BOTH = pytest.mark.parametrize("path", ["/v1/lists", "/v1/events"])

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -7,8 +7,9 @@ from recsys.catalog import Catalog
 from recsys.events import EventType, millis
 from recsys.histories import Histories, History
 from recsys.ids import IdMap
+from recsys.mix import Mix
 from recsys.overlay import Overlay
-from serving.current import SHOWN_KEPT, Current, newest, until
+from serving.current import SHOWN_TOLD, Current, newest, until
 from tests.planted import NOW, FixedForAll, bundle_of, event, history_of, item
 
 CATALOG = Catalog.of([item(n) for n in range(5)])
@@ -79,7 +80,14 @@ def test_orders_and_refunds_outlast_what_was_watched_since():
 def test_impressions_push_nothing_out():
     seen = [event("item-1000", EventType.IMPRESSION, event_id=f"event-{n}") for n in range(250)]
     history = history_of(CATALOG, event("item-1002", at=NOW - timedelta(hours=1)), *seen)
-    assert newest(history, 3).item.tolist() == [2] + [0] * SHOWN_KEPT
+    assert newest(history, 3).item.tolist() == [2]
+    assert newest(history, 3, 200).item.tolist() == [2] + [0] * 200
+
+
+def test_shares_of_products_want_impressions_known():
+    mixed = replace(BUNDLE, mixes={"home": Mix()})
+    assert Current.of(BUNDLE, None).shown_limit == 0
+    assert Current.of(mixed, None).shown_limit == SHOWN_TOLD
 
 
 def test_times_ahead_of_the_clock_count_as_now():

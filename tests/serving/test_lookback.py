@@ -1,7 +1,5 @@
 """Of some lists the record keeps what their scorer looked at; callers are told nothing of it."""
 
-from dataclasses import replace
-
 import pytest
 
 from recsys.bundle_files import write
@@ -19,11 +17,12 @@ def served(shop, share, wait_for):
     bundle = ranked({"popular": FixedForAll(items=POPULAR)})
     write(bundle, shop.home.bundles, key, table=TABLE)
     publish(shop.home.bundles, bundle.bundle_id, key)
-    service = replace(shop.service(features_kept=share), list_id=lambda: "list-1")
+    service = shop.service(features_kept=share)
     with shop.client_of(service) as client:
         answer = client.post("/v1/lists", json={"scene": "home", "kinds": ["product"], "k": 3})
-        wait_for(lambda: service.record.served("list-1"))
-        return answer.json(), service.record.served("list-1")
+        list_id = answer.json()["list_id"]
+        wait_for(lambda: service.record.served(list_id))
+        return answer.json(), service.record.served(list_id)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

@@ -66,7 +66,7 @@ def test_examples_have_the_shapes_they_are_of(one):
 
 def test_the_body_of_each_example_is_taken(shop, client):
     for one in OPERATIONS:
-        path = one.path.format(item_id="product-1121", user_id="user-5001")
+        path = one.path.format(item_id="product-1121", user_id="user-5001", rule_id="autumn-pin")
         body = EXAMPLES[one.example].get("body")
         if body is not None and one.path != "/v1/events":
             answer = client.request(one.method.upper(), path, json=body)

@@ -1,10 +1,13 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from typer.testing import CliRunner
 
+from data.home import Home
+from data.record import Record
 from serving.cli import app as serve_app
 from serving.simulated import HEADER, SimulatedClock, simulated_now
 
@@ -41,8 +44,19 @@ def test_what_is_no_time_is_refused(text):
     assert HEADER in body
 
 
-def test_the_time_may_be_set_on_loopback_only(tmp_path):
-    words = ["--home", str(tmp_path), "--host", "192.0.2.1", "--simulated-clock"]
+def refused(home: Path, host: str) -> str:
+    words = ["--home", str(home), "--host", host, "--simulated-clock"]
     done = CliRunner().invoke(serve_app, words)
     assert done.exit_code == 2
-    assert "loopback" in done.output
+    return " ".join(done.output.split())
+
+
+def test_a_shop_that_has_keys_keeps_the_real_time(tmp_path):
+    record = Record.of(Home(tmp_path))
+    record.server_keys.new("backend", ("lists",), at=SAID, who="operator")
+    record.close()
+    assert "a home that never had keys" in refused(tmp_path, "127.0.0.1")
+
+
+def test_the_time_may_not_be_set_from_outside(tmp_path):
+    assert "loopback" in refused(tmp_path, "192.0.2.1")

@@ -17,6 +17,7 @@ from recsys.recommend import Request, recommend
 from training.config import TrainConfig
 from training.sample_goods import TASTES, Ints
 from training.simulation.acts import IN_SHOP, NUMBERS
+from training.simulation.market import NOTHING
 from training.simulation.people import COLD
 from training.simulation.planted import of_old, of_today
 from training.simulation.shopfront import Near
@@ -149,3 +150,11 @@ class Lived:
 def share(listed: Ints, wanted: Ints) -> float:
     """What part of a list is among the wanted."""
     return float(np.isin(listed, wanted).mean()) if len(listed) else 0.0
+
+
+def padded(lists: Sequence[Ints]) -> Ints:
+    """Shape (n lists, LIST_K). Lists one under the other, with nothing behind a shorter one."""
+    found = np.full((len(lists), LIST_K), NOTHING)
+    for row, one in enumerate(lists):
+        found[row, : len(one)] = one
+    return found

@@ -20,6 +20,7 @@ from recsys.histories import History
 from recsys.overlay import Overlay
 from recsys.pointer import pointed
 from recsys.recommend import Request, recommend
+from recsys.rules import with_defaults
 from recsys.signing import VerifyKey
 from training.config import TrainConfig
 from training.cycle import collect, train
@@ -149,7 +150,9 @@ class Near:
         name = pointed(self.home.bundles, public)
         if name is None:
             raise ConfigError(f"{self.home.root} has no bundle in use; allowed: one learned before")
-        self._learned = read(self.home.bundles / name, public)
+        held = self._record.rules.held()
+        rules = with_defaults(held.rules, held.dropped)
+        self._learned = read(self.home.bundles / name, public).ruled(rules)
         version = int(self._learned.origin.get("item_version", 0))
         overlay = Overlay.of(self._learned.catalog)
         self._look(overlay.with_items(self._record.changed_items(version)))

@@ -11,8 +11,7 @@ from training.sample_goods import PLATFORMS, Ints
 from training.simulation.acts import IN_SHOP
 from training.simulation.behaviour import Behaviour, Pages
 from training.simulation.ground import Figures, in_lived
-from training.simulation.lived import Lived
-from training.simulation.market import NOTHING
+from training.simulation.lived import Lived, padded
 from training.simulation.planted import TRUSTED
 from training.simulation.stories import Story
 from training.simulation.wants import Wants
@@ -62,10 +61,10 @@ def _followed(lived: Lived) -> History:
 def _rate(lived: Lived, people: Ints, lists: list[Ints]) -> float:
     """Orders of the creator's new product for one look at a list."""
     market = lived.world.market
-    k = max(map(len, lists))
-    items = np.array([np.pad(one, (0, k - len(one)), constant_values=NOTHING) for one in lists])
     at_ms = np.full(len(people), lived.now_ms)
-    pages = Pages(people, at_ms, np.arange(len(people)), items, np.full(len(people), IN_SHOP))
+    pages = Pages(
+        people, at_ms, np.arange(len(people)), padded(lists), np.full(len(people), IN_SHOP)
+    )
     product, rng, n_orders = market.positions["new-trusted"], np.random.default_rng(SEED), 0
     for _ in range(TIMES):
         trusting = deepcopy(lived.world.people)

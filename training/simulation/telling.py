@@ -12,13 +12,14 @@ from training.simulation.ground import Ground
 from training.simulation.stories import Story, Told, is_proved
 from training.simulation.stories_balance import BALANCE
 from training.simulation.stories_buying import BUYING
+from training.simulation.stories_cocoon import COCOON
 from training.simulation.stories_creator import CREATOR
 from training.simulation.stories_shop import SHOP
 from training.simulation.stories_taste import TASTE
 
+EVERY = (*TASTE, *BUYING, *SHOP, *CREATOR, BALANCE, COCOON)
 STORIES: dict[int, Story] = {
-    story.number: story
-    for story in sorted((*TASTE, *BUYING, *SHOP, *CREATOR, BALANCE), key=lambda one: one.number)
+    story.number: story for story in sorted(EVERY, key=lambda one: one.number)
 }
 # The worlds: nobody chose them.
 SEEDS = tuple(range(1, 21))

@@ -12,6 +12,7 @@ from recsys.models.association import (
     filter_within,
     log_likelihood_ratio,
 )
+from recsys.models.gathering import _carried
 
 
 def matrix(rows) -> csr_array:
@@ -80,3 +81,27 @@ def test_lists_of_a_filter_leave_rounding_out():
     filtered = np.array([[0.5, 1e-9, -0.2], [0.1, 0.2, 0.3]], dtype=np.float32)
     lists = filter_lists(filtered, np.array([3, 1]), np.array([0, 2, 4]), 5, k=2)
     assert [one.items.tolist() for one in lists] == [[], [4, 2], [], [0], []]
+
+
+def carried_by(carry: float) -> np.ndarray:
+    """What is said of targets 0 to 2 where a filter knows that 0 and 1 go together."""
+    within = np.zeros((3, 3), dtype=np.float32)
+    within[0, 1] = within[1, 0] = 0.5
+    shared = np.array([[1, 0, 0], [0, 0, 1]], dtype=np.float32)
+    usual = np.array([0.4, 0, 0], dtype=np.float32)
+    places = np.array([5, 7, 9], dtype=np.int32)
+    said, to_all = _carried(shared, usual, places, (places, within), carry)
+    return np.concatenate([said, to_all[None]])
+
+
+def test_what_few_say_of_an_item_is_carried_to_what_goes_with_it():
+    said = carried_by(2.0)
+    assert said[0, 1] == pytest.approx(said[0, 0])
+    assert said[1, 0] == said[1, 1] == 0
+    assert said[2, 1] == pytest.approx(said[2, 0])
+    # The filter's size stays, so that it keeps its scale beside that among items of one kind.
+    assert np.linalg.norm(said[:2]) == pytest.approx(np.sqrt(2))
+
+
+def test_nothing_is_carried_unless_wanted():
+    np.testing.assert_array_equal(carried_by(0.0)[:, 1], 0)

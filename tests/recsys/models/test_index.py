@@ -44,7 +44,7 @@ def test_a_twentieth_of_the_items_holds_nearly_all_of_the_best():
     index, shares = VectorIndex.of(vectors, everything(n), seed=0), []
     for query in vectors_of(50, seed=1):
         best = np.argsort(-(vectors @ query))[:20]
-        shares.append(np.isin(best, index.near(query, n // 20, 40)).mean())
+        shares.append(np.isin(best, index.best(query, n // 20, vectors, 40, 20).items).mean())
     assert np.mean(shares) > 0.9
 
 
@@ -61,16 +61,18 @@ def test_what_has_no_direction_is_left_out():
     vectors[10:20] = 0
     found, _ = VectorIndex.of(vectors, everything(50), seed=0).looked_at(vectors[0], 50)
     assert sorted(found.tolist()) == [*range(10), *range(20, 50)]
-    assert (
-        len(VectorIndex.of(np.zeros_like(vectors), everything(50), 0).near(vectors[0], 5, 5)) == 0
-    )
+    nothing = np.zeros_like(vectors)
+    index = VectorIndex.of(nothing, everything(50), 0)
+    assert len(index.best(vectors[0], 5, nothing, 5, 5).items) == 0
 
 
 @pytest.mark.parametrize("within", [Kind.PRODUCT, Kind.VIDEO, None])
 def test_only_the_wanted_kind(within):
     kind = (np.arange(300) % 2).astype(np.int8)
     vectors = vectors_of(300)
-    found = IndexByKind.of(vectors, kind, seed=0).near(vectors[3], 300, 300, within)
+    index = IndexByKind.of(vectors, kind, seed=0)
+    asked = (vectors[3], 300, vectors, 300, 300)
+    found = np.concatenate([one.best(*asked).items for one in index.within(within)])
     speaks = vectors @ vectors[3] > 0
     allowed = np.flatnonzero(speaks if within is None else speaks & (kind == within))
     # A product near 0 may come out on its other side.

@@ -1,0 +1,62 @@
+"""What a page shows of each item, as JSON made when it is first shown, and kept as it is."""
+
+import orjson
+
+from recsys.catalog import Catalog, Idxs
+
+# A page shows a few of a video's products; the others are one tap away.
+CARDS_SHOWN = 8
+# So many items are kept, some 10 MB; then all are forgotten at once, as what is shown comes again.
+MAX_KEPT = 30_000
+
+
+class Shelf:
+    """The items of one catalogue, which never changes, as pages show them.
+
+    Parameters
+    ----------
+    catalog
+        In it what a page shows lies ready as JSON: it is put together, not read and written.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._kept: dict[int, bytes] = {}
+
+    def shown(self, items: Idxs) -> list[bytes]:
+        """Of each item its title, what else a page shows and its cards: the inside of an object."""
+        asked, kept = items.tolist(), self._kept
+        try:
+            return [kept[idx] for idx in asked]
+        except KeyError:
+            if len(kept) > MAX_KEPT:
+                kept.clear()
+            kept |= zip(asked, self._made(items), strict=True)
+            return [kept[idx] for idx in asked]
+
+    def _made(self, items: Idxs) -> list[bytes]:
+        cards = self._cards(items)
+        return [
+            b'%b,"cards":[%b]' % (display, b",".join(cards.get(place, ())))
+            for place, display in enumerate(self._displays(items))
+        ]
+
+    def _displays(self, items: Idxs) -> list[bytes]:
+        displays, titles = self._catalog.display.raws(items), self._catalog.titles.raws(items)
+        return [
+            b'"title":%b,%b' % (orjson.dumps(title.decode()), display[1:-1])
+            for display, title in zip(displays, titles, strict=True)
+        ]
+
+    def _cards(self, items: Idxs) -> dict[int, list[bytes]]:
+        """By place in the list, the first cards of a video that are on sale."""
+        owners, cards = self._catalog.cards.rows(items)
+        on_sale = self._catalog.on_sale[cards]
+        owners, cards = owners[on_sale], cards[on_sale]
+        ids, shown = self._catalog.ids.raws(cards), self._displays(cards)
+        found: dict[int, list[bytes]] = {}
+        for owner, item_id, display in zip(owners.tolist(), ids, shown, strict=True):
+            told = found.setdefault(owner, [])
+            if len(told) < CARDS_SHOWN:
+                told.append(b'{"item_id":%b,%b}' % (orjson.dumps(item_id.decode()), display))
+        return found
