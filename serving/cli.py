@@ -26,6 +26,13 @@ from serving.workers import Workers, listening
 app = typer.Typer(no_args_is_help=True)
 
 HomeOption = Annotated[Path, typer.Option(envvar="DAPEI_HOME", help="The shop's home folder.")]
+ClockOption = Annotated[
+    bool,
+    typer.Option(
+        "--simulated-clock",
+        help=f"For `dapei simulate --url`: requests say the time, in {HEADER}. Loopback only.",
+    ),
+]
 
 
 @app.command()
@@ -34,25 +41,15 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
-    simulated_clock: Annotated[
-        bool,
-        typer.Option(
-            "--simulated-clock",
-            help=f"For `dapei simulate --url`: requests say the time, in {HEADER}. Loopback only.",
-        ),
-    ] = False,
+    simulated_clock: ClockOption = False,
 ) -> None:
     """Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."""
     to_stderr("INFO")
     shop = Home(home)
     settings = Settings.of(shop.config())
     n_keys = _keys_that_hold(shop, host)
-    if simulated_clock and (n_keys is not None or not _is_loopback(host)):
-        raise typer.BadParameter(
-            "whoever sets the time decides what is on sale and which tokens hold; allowed: on "
-            "loopback, for a home that never had keys",
-            param_hint="--simulated-clock",
-        )
+    if simulated_clock:
+        _check_may_simulate(n_keys, host)
     check_secrets(shop.keys)
     sock = listening(host, port)
     shown = f"[{host}]" if ":" in host else host
@@ -75,6 +72,15 @@ def serve(
     ).run()
     # Only the parent comes here: the workers' numbers end with the last of them.
     shutil.rmtree(numbers, ignore_errors=True)
+
+
+def _check_may_simulate(n_keys: int | None, host: str) -> None:
+    if n_keys is not None or not _is_loopback(host):
+        raise typer.BadParameter(
+            "whoever sets the time decides what is on sale and which tokens hold; allowed: on "
+            "loopback, for a home that never had keys",
+            param_hint="--simulated-clock",
+        )
 
 
 def _app(service: Service, simulated_clock: bool) -> FastAPI:
