@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "training.cli",
         "Record to lake to histories, then learn, evaluate, and publish if the gate lets it.",
     ),
+    "rings": (
+        "training.rings_cli",
+        "Report products that gained by pairs faster than they ever were",
+    ),
     "bundles": ("training.bundles_cli", "List, show, describe, publish or roll back bundles."),
     "serve": ("serving.cli", "Answer lists and take events in over HTTP, until SIGTERM or Ctrl-C."),
     "keys": ("serving.keys_cli", "Keys of servers, and what user tokens are made of."),
@@ -37,6 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": (
         "training.simulation.cli",
         "A shop of known tastes that lives against the pipeline, and the stories it must hold.",
+    ),
+    "privacy": (
+        "data.privacy_cli",
+        "Forget a person, copy what is known of one, keep to the limits.",
     ),
     "bench": ("", "Measure what the README claims."),
 }

@@ -73,6 +73,8 @@ def _tell(console: Console, report: ImportReport) -> None:
         "changed",
         highlight=False,
     )
+    if report.unkept:
+        console.print(f"{report.unkept:,} events not kept: their persons said no", highlight=False)
     if report.silent:
         console.print(f"no line says anything about: {', '.join(report.silent)}", highlight=False)
     for path in report.quarantines:

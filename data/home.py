@@ -36,6 +36,11 @@ class Home:
         return self.record_path.exists() or "record" in self.config()
 
     @property
+    def risk_path(self) -> Path:
+        """What the shop thinks of accounts, if it says so: lines of `user_id,risk`, 0 to 4."""
+        return self.root / "risk.csv"
+
+    @property
     def lake(self) -> Path:
         """Parquet that jobs read."""
         return self.root / "lake"

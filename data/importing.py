@@ -50,8 +50,8 @@ class ImportReport:
     ----------
     read, loaded, quarantined, skipped
         Lines: all; those that kept the contract; those that did not; those the mapping leaves out.
-    events, items
-        Events written; items that are new or changed.
+    events, items, unkept
+        Events written; items that are new or changed; events of persons who do not want to be kept.
     already
         Files that were here before and were left alone.
     quarantines
@@ -66,6 +66,7 @@ class ImportReport:
     skipped: int = 0
     events: int = 0
     items: int = 0
+    unkept: int = 0
     already: tuple[str, ...] = ()
     quarantines: tuple[Path, ...] = ()
     silent: tuple[str, ...] = ()
@@ -180,9 +181,22 @@ class _Import:
             read.quarantine.add(pl.concat([batch.bad, taken.bad]))
             events = with_keys(taken.events.drop(LINE), source=self.mapping.name)
             self._meet(events)
+            n_told, events = events.height, self._kept(events)
+            read.n_unkept += n_told - events.height
             read.runs.add(events.drop("item", "kind", strict=False))
             read.n_events += events.height
             yield taken.read + batch.bad.height, taken.skipped
+
+    def _kept(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Without events of persons of whom nothing may be kept, or not from that time."""
+        limits = self.record.choices.limits(events["user_id"].unique().to_list())
+        if not limits:
+            return events
+        until_ms = pl.col("user_id").replace_strict(limits, default=None, return_dtype=pl.Int64)
+        is_gone = until_ms.is_not_null() & (
+            pl.col("at_ms").is_null() | (pl.col("at_ms") <= until_ms)
+        )
+        return events.filter(~is_gone.fill_null(value=True))
 
     def _taken(self, file: Path) -> Iterator[tuple[Batch, Taken]]:
         of_lists = any(behaviour.each for behaviour in self.mapping.behaviours)
@@ -200,7 +214,7 @@ class _Import:
         """Only look at a file's items: they are read again when all is known to be good."""
         for batch in read_batches(read.file, self.mapping, rows=ROWS_A_BATCH):
             self._hear(batch.rows)
-            taken = take_items(batch.rows, self.mapping)
+            taken = take_items(batch.rows, self.mapping, self.record.choices.base.blocked)
             read.quarantine.add(pl.concat([batch.bad, taken.bad]))
             yield taken.read + batch.bad.height, taken.skipped
 
@@ -244,7 +258,9 @@ class _Import:
     def _items_of(self, files: list[Path]) -> Iterator[Item]:
         for file in files:
             for batch in read_batches(file, self.mapping, rows=ROWS_A_BATCH):
-                yield from take_items(batch.rows, self.mapping).items
+                yield from take_items(
+                    batch.rows, self.mapping, self.record.choices.base.blocked
+                ).items
 
     def _bare_items(self) -> Iterator[Item]:
         for part in self.bare:
@@ -263,6 +279,7 @@ class _Read:
     n_lines: int = 0
     n_skipped: int = 0
     n_events: int = 0
+    n_unkept: int = 0
 
     @property
     def n_bad(self) -> int:
@@ -299,6 +316,7 @@ def _report(
         quarantined=n_bad,
         skipped=n_skipped,
         events=sum(one.n_events for one in read),
+        unkept=sum(one.n_unkept for one in read),
         items=items,
         already=already,
         quarantines=tuple(one.quarantine.path for one in read if one.n_bad),

@@ -10,7 +10,9 @@ from data.mapping_columns import Column, column_of, condition_fault, table_of
 from data.mapping_events import told, undecided
 from data.mapping_fields import ITEM_FORMS, NEEDED, Form, Mapping
 from data.reading import LINE, bad_lines
+from recsys.blocked import NOTHING_BLOCKED, Blocked
 from recsys.catalog import Item, Kind
+from recsys.controls import check_tags
 from recsys.errors import InvalidItem
 from recsys.events import moment
 
@@ -34,7 +36,9 @@ class TakenItems:
     skipped: int
 
 
-def take_items(rows: pl.DataFrame, mapping: Mapping) -> TakenItems:
+def take_items(
+    rows: pl.DataFrame, mapping: Mapping, blocked: Blocked = NOTHING_BLOCKED
+) -> TakenItems:
     """Every item the rows mean."""
     read = rows.height
     bad = pl.DataFrame()
@@ -46,7 +50,7 @@ def take_items(rows: pl.DataFrame, mapping: Mapping) -> TakenItems:
     values = [_as_kept(name, column) for name, column in columns.items()]
     judged = rows.select(LINE, *values, pl.any_horizontal(wrong).fill_null(value=False).alias(_BAD))
     told_bad = told(rows.filter(judged[_BAD]), columns)
-    items, refused = _born(judged.filter(~pl.col(_BAD)).drop(_BAD))
+    items, refused = _born(judged.filter(~pl.col(_BAD)).drop(_BAD), blocked)
     together = pl.concat([told_bad, bad_lines(refused), *([bad] if bad.height else [])])
     return TakenItems(items, together, read, read - rows.height - bad.height)
 
@@ -67,13 +71,17 @@ def _as_kept(name: str, column: Column) -> pl.Expr:
     return value.alias(name)
 
 
-def _born(rows: pl.DataFrame) -> tuple[list[Item], list[tuple[int, str, str, str]]]:
+def _born(
+    rows: pl.DataFrame, blocked: Blocked
+) -> tuple[list[Item], list[tuple[int, str, str, str]]]:
     """The items, and the lines that make none."""
     items, refused = [], []
     for row in rows.iter_rows(named=True):
         line = row.pop(LINE)
         try:
-            items.append(_item(row))
+            item = _item(row)
+            check_tags(item, blocked)
+            items.append(item)
         except InvalidItem as cause:
             field = str(cause).split(" ", 1)[0]
             refused.append((line, field, str(row.get(field)), str(cause)))

@@ -106,12 +106,15 @@ class Draft:
     ----------
     work
         A folder for passing files; gone when the writer ends.
+    instead
+        By path: what takes the place of a part that is there, if anything does.
     """
 
     lake: "Lake"
     manifest: Manifest
     work: Path
     parts: list[Part] = field(default_factory=list)
+    instead: dict[str, Part | None] = field(default_factory=dict)
 
     def runs(self) -> Runs:
         """Room for events on their way to be sorted."""
@@ -126,11 +129,20 @@ class Draft:
             yield events.height
         shutil.rmtree(runs.folder)
 
+    def replace(self, part: Part, events: pl.DataFrame) -> None:
+        """Let other events take the place of a part; none, and it goes."""
+        new = self._written(part.day, conformed(events)) if events.height else None
+        self.instead[part.path] = new
+
     def _write(self, day: int, events: pl.DataFrame) -> Part:
         iso = None if day == NO_DAY else (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+        return self._written(iso, events)
+
+    def _written(self, iso: str | None, events: pl.DataFrame) -> Part:
         folder = self.lake.folder / EVENTS / (iso or "undated")
         make_folder(folder)
-        path = folder / f"{self.manifest.version + 1:08}-{len(self.parts):05}.parquet"
+        number = len(self.parts) + len(self.instead)
+        path = folder / f"{self.manifest.version + 1:08}-{number:05}.parquet"
         events.write_parquet(
             path, compression="zstd", compression_level=1, row_group_size=ROWS_A_GROUP
         )
@@ -140,21 +152,24 @@ class Draft:
         self, *, imports: tuple[Imported, ...] = (), record_seq: int | None = None
     ) -> Manifest:
         """Make everything visible in one step."""
-        for part in self.parts:
+        new = [*self.parts, *(part for part in self.instead.values() if part is not None)]
+        for part in new:
             _fsync(self.lake.folder / part.path)
-        for folder in {(self.lake.folder / part.path).parent for part in self.parts}:
+        for folder in {(self.lake.folder / part.path).parent for part in new}:
             fsync_folder(folder)
         before = self.manifest
-        brings_events = bool(self.parts) or record_seq is not None
+        brings_events = bool(new) or bool(self.instead) or record_seq is not None
+        # In the place of the old one: which of two events of one time came first must not change.
+        kept = (self.instead.get(part.path, part) for part in before.parts)
         after = Manifest(
             version=before.version + 1,
             events_version=before.version + 1 if brings_events else before.events_version,
             record_seq=before.record_seq if record_seq is None else record_seq,
-            parts=(*before.parts, *self.parts),
+            parts=(*(part for part in kept if part is not None), *self.parts),
             imports=(*before.imports, *imports),
         )
         write_atomic(self.lake.folder / MANIFEST, orjson.dumps(asdict(after)))
-        self.manifest, self.parts = after, []
+        self.manifest, self.parts, self.instead = after, [], {}
         return after
 
 
@@ -233,6 +248,21 @@ class Lake:
             n_events = sum(draft.add(runs))
             draft.commit(record_seq=upto_seq)
         return n_events
+
+    def keep_only(self, kept: pl.Expr) -> int:
+        """Write every part anew that holds events of other than these; how many rows went."""
+        gone = 0
+        with self.writing() as draft:
+            for part in draft.manifest.parts:
+                path = self.folder / part.path
+                held = pl.scan_parquet(path, schema=EVENT_COLUMNS, missing_columns="insert")
+                n_kept = int(held.select(kept.sum()).collect().item())
+                if n_kept != part.rows:
+                    gone += part.rows - n_kept
+                    draft.replace(part, held.filter(kept).collect())
+            if draft.instead:
+                draft.commit()
+        return gone
 
     def write_items(self, record: Record) -> int:
         """Bring the snapshot of the record's items up to date; returns its version."""

@@ -8,14 +8,18 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from sqlalchemy import URL, delete, insert, select
+from sqlalchemy import URL, Connection, insert, select
 
 from data import record_tables as tables
 from data.home import Home
+from data.privacy import Privacy
 from data.record_aliases import Aliases
 from data.record_audit import Audit
+from data.record_controls import Choices
+from data.record_erasures import Erasing
 from data.record_keys import ServerKeys
 from data.record_reading import rows_between
+from data.record_refused import ROWS_KEPT, Quarantined, newest_refused, set_aside
 from data.record_rows import (
     EventRow,
     ServedRow,
@@ -36,20 +40,21 @@ from data.record_statements import (
     insert_events,
     insert_served,
     said_to,
+    set_counter,
     write_items,
 )
 from data.record_store import Store, file_url, parsed_url
 from data.record_upgrade import upgrade
 from recsys.catalog import Item
+from recsys.controls import Controls
 from recsys.errors import ConfigError, StoreUnavailable
-from recsys.events import Event, ServedList, millis, moment
+from recsys.events import Event, ServedList, millis
 from recsys.files import locked, make_folder
 
 __all__ = ["Batch", "News", "Outcome", "Quarantined", "Record"]
 
 # Short transactions, so that an import of the catalogue does not keep events waiting.
 ITEMS_A_TRANSACTION = 2_000
-QUARANTINE_ROWS = 100_000
 
 
 class Batch(NamedTuple):
@@ -57,15 +62,6 @@ class Batch(NamedTuple):
 
     events: Sequence[Event]
     received_at: datetime
-
-
-class Quarantined(NamedTuple):
-    """Something refused: as it came, and why."""
-
-    at: datetime
-    raw: bytes
-    error: str
-    detail: str
 
 
 class News(NamedTuple):
@@ -78,11 +74,14 @@ class News(NamedTuple):
     joins
         How many ids were joined to this person so far. When it grows, what was read before lacks
         what the new id did before.
+    controls
+        What the person chose, read with the rest.
     """
 
     events: list[Event]
     upto_seq: int
     joins: int
+    controls: Controls
 
 
 class Record:
@@ -95,15 +94,18 @@ class Record:
     ----------
     damaged
         Numbers of rows that were read, found not to be what was written, and left out.
-    aliases, audit, server_keys, rules
-        Which ids belong to one person; who did what; whom it is shown to; what is wanted of lists.
+    aliases, audit, choices, erasing, server_keys, rules
+        Which ids belong to one person; who did what; what persons chose; who is forgotten; whom it
+        is shown to; what is wanted of lists.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, privacy: Privacy) -> None:
         self._store = store
         self._reading = store.reading
         self._writing = store.writing
-        self.aliases = Aliases(store)
+        self.choices = Choices(store, privacy)
+        self.erasing = Erasing(store, self.choices)
+        self.aliases = Aliases(store, self.choices)
         self.audit = Audit(store)
         self.server_keys = ServerKeys(store)
         self.rules = Rules(store)
@@ -115,9 +117,8 @@ class Record:
         said = home.config().get("record", {})
         if not isinstance(said, dict) or set(said) - {"url"}:
             raise ConfigError("[record] of dapei.toml has unknown keys; allowed: url")
-        if "url" not in said:
-            return cls.open(home.record_path)
-        return cls.at(parsed_url(str(said["url"])))
+        url = parsed_url(str(said["url"])) if "url" in said else file_url(home.record_path)
+        return cls.at(url, privacy=Privacy.of(home))
 
     @classmethod
     def open(cls, path: Path, *, busy_s: float = 10.0) -> Self:
@@ -125,23 +126,26 @@ class Record:
         return cls.at(file_url(path), busy_s=busy_s)
 
     @classmethod
-    def at(cls, url: URL, *, busy_s: float = 10.0) -> Self:
+    def at(cls, url: URL, *, busy_s: float = 10.0, privacy: Privacy | None = None) -> Self:
         """The record at an address, made if there is none.
 
         Parameters
         ----------
         busy_s
             How long to wait for another process's transaction before writing fails.
+        privacy
+            How it treats persons; without one, persons have names under no key.
 
         Raises
         ------
         ConfigError
-            It was written by a version of the schema that this program does not know.
+            It was written by a version of the schema that this program does not know, or names
+            persons under another key.
         StoreUnavailable
             It cannot be opened, or is no record.
         """
         folder = Path(url.database or "").parent
-        record = cls(Store(url, busy_s=busy_s))
+        record = cls(Store(url, busy_s=busy_s), privacy or Privacy())
         if record.is_file:
             make_folder(folder)
         try:
@@ -157,12 +161,23 @@ class Record:
         with self._writing() as connection:
             tables.metadata.create_all(connection)
             if counter(connection, "schema") is None:
-                names = ("seq", "user", "item_version", "audit", "fence")
-                start = {"schema": tables.SCHEMA_VERSION} | dict.fromkeys(names, 0)
+                start = {"schema": tables.SCHEMA_VERSION} | dict.fromkeys(tables.COUNTERS, 0)
                 connection.execute(
                     insert(tables.state), [{"name": n, "value": v} for n, v in start.items()]
                 )
             upgrade(connection)
+            self._check_key(connection)
+
+    def _check_key(self, connection: Connection) -> None:
+        """Under another key erased persons would be strangers, and come back."""
+        known, mark = counter(connection, "privacy_key"), self.choices.privacy.mark
+        if mark and not known:
+            set_counter(connection, "privacy_key", mark)
+        elif mark and known != mark:
+            raise ConfigError(
+                "the record names persons under another key than keys/privacy.key; "
+                "allowed: the key it was made with, copied from the home that made it"
+            )
 
     @property
     def is_file(self) -> bool:
@@ -184,8 +199,9 @@ class Record:
         rows = [[event_row(event) for event in batch.events] for batch in batches]
         received = [millis(batch.received_at) for batch in batches]
         with self._writing() as connection:
-            insert_served(connection, served)
-            return insert_events(connection, rows, received)
+            insert_served(connection, self.choices.unburied(connection, served))
+            may_keep = self.choices.sifted(connection, rows, received)
+            return insert_events(connection, rows, received, may_keep)
 
     def events_of(self, user_id: str, *, after_seq: int, limit: int) -> list[Event]:
         """A person's newest `limit` events after a number, in time order, undated ones first.
@@ -200,12 +216,15 @@ class Record:
         asked = said_to(self._store.dialect).newest_of_person
         values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
         found = self._store.found(asked.text, values)
+        # Read after the events, so that what a person chose is never older than these.
+        controls = self.choices.of(user_id)
         if not found:
-            return News([], after_seq, 0)
+            return News([], after_seq, 0, controls)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]
         events = (self._checked(seq, row) for seq, row in sorted(numbered, key=_by_time))
         upto_seq = numbered[0][0] if numbered else after_seq
-        return News([event for event in events if event is not None], upto_seq, found[0][0])
+        whole = [event for event in events if event is not None]
+        return News(whole, upto_seq, found[0][0], controls)
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 if there is none."""
@@ -291,6 +310,14 @@ class Record:
         with self._reading() as connection:
             return [item_of(item_id, body) for item_id, body in connection.execute(newer)]
 
+    def latest_items(self, limit: int) -> list[Item]:
+        """The items that changed last, at most so many, oldest change first."""
+        table = tables.items
+        latest = select(table.c.item_id, table.c.body).order_by(table.c.version.desc()).limit(limit)
+        with self._reading() as connection:
+            found = [item_of(item_id, body) for item_id, body in connection.execute(latest)]
+        return found[::-1]
+
     def put_served(self, lists: Sequence[ServedList]) -> None:
         """Keep served lists; a list id that is there already is left as it was."""
         self.write([], [served_row(one) for one in lists])
@@ -323,32 +350,17 @@ class Record:
             return [served_of(body) for body in connection.execute(newest).scalars()]
 
     def quarantine(
-        self, rows: Sequence[tuple[bytes, str, str]], *, at: datetime, keep: int = QUARANTINE_ROWS
+        self, rows: Sequence[tuple[bytes, str, str]], *, at: datetime, keep: int = ROWS_KEPT
     ) -> None:
         """Keep what was refused: (as it came, error code, detail); only the last `keep` stay."""
-        table = tables.quarantined
-        values = [
-            {"at_ms": millis(at), "body": raw, "error": error, "detail": _storable(detail)}
-            for raw, error, detail in rows
-        ]
-        if not values:
-            return
-        with self._writing() as connection:
-            connection.execute(insert(table), values)
-            newest = select(table.c.row_idx).order_by(table.c.row_idx.desc()).limit(1)
-            last = connection.execute(newest).scalar_one()
-            connection.execute(delete(table).where(table.c.row_idx <= last - keep))
+        if rows:
+            with self._writing() as connection:
+                set_aside(connection, rows, at=at, keep=keep)
 
     def quarantined(self, limit: int) -> list[Quarantined]:
         """What was refused last, newest first."""
-        table = tables.quarantined
-        newest = (
-            select(table.c.at_ms, table.c.body, table.c.error, table.c.detail)
-            .order_by(table.c.row_idx.desc())
-            .limit(limit)
-        )
         with self._reading() as connection:
-            return [Quarantined(moment(at), *rest) for at, *rest in connection.execute(newest)]
+            return newest_refused(connection, limit)
 
     def fence(self) -> int:
         """A number that grows when copies of histories elsewhere may be older than they say."""
@@ -375,12 +387,6 @@ class Record:
         if path.exists():
             raise ConfigError(f"there is a file already, got {path}; allowed: a new name")
         self._store.copy(path)
-
-
-def _storable(text: str) -> str:
-    # A reason quotes what was refused: that may be half a surrogate pair, or hold the character
-    # that no text of PostgreSQL can.
-    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from data.record_audit import Deed, note
+from data.record_controls import Choices
 from data.record_statements import known_users, user_idxs
 from data.record_store import Store
 from data.record_tables import aliases, events, users
@@ -16,8 +17,9 @@ from recsys.events import TEXT_LIMITS, check_text, millis
 class Aliases:
     """Which ids belong to which person, in one record."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, choices: Choices) -> None:
         self._store = store
+        self._choices = choices
 
     def join(self, guest_id: str, user_id: str, *, at: datetime, who: str = "service") -> bool:
         """Make what a guest did, before and from now on, part of a person's history.
@@ -46,10 +48,19 @@ class Aliases:
                     f"user_id is a guest's that was joined to a person, got {user_id!r}; "
                     "allowed: that person's own id"
                 )
+            self._check_not_erased(connection, {guest_id, user_id})
+            self._choices.join(connection, guest_id, user_id, at)
             _join(connection, guest_idx, user_idx, at)
-            deed = Deed(who, "join", user_id, f"guest {guest_id} logged in")
-            note(connection, deed, at=at)
+            guest, person = map(self._choices.privacy.name_of, (guest_id, user_id))
+            note(connection, Deed(who, "join", person, f"guest {guest} logged in"), at=at)
         return True
+
+    def _check_not_erased(self, connection: Connection, user_ids: set[str]) -> None:
+        kept = self._choices.kept_of(connection, user_ids)
+        if any(one.controls.is_erased for one in kept.values()):
+            raise AliasConflict(
+                "one of the ids is of a person who was erased; allowed: after they agreed anew"
+            )
 
     def ids_of(self, user_id: str) -> list[str]:
         """Every id of the person an id belongs to, the person's own first, then as they came."""

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from data.record_statements import counted
 from data.record_store import Store
@@ -14,6 +14,8 @@ from data.record_tables import audit
 from recsys.events import millis, moment
 
 START = bytes(16)
+# What a cut beginning says in place of a deed, and the deed that tells of it.
+CUT, TRIM = "cut", "trim audit"
 ROWS_A_READ = 10_000
 
 
@@ -65,12 +67,32 @@ class Audit:
 
         Rows cut off at the end are not seen by this: compare `after` with a copy kept elsewhere.
         """
-        before, last = START, 0
+        before, last, cut = START, 0, None
         for row, chain_hash in self._all():
+            if last == 0 and row.deed.what == CUT:
+                before, last, cut = chain_hash, row.audit_idx, str(row.audit_idx)
+                continue
+            if row.deed.what == TRIM and row.deed.about == cut:
+                cut = None
             if row.audit_idx != last + 1 or _chained(before, row) != chain_hash:
                 return last + 1
             before, last = chain_hash, row.audit_idx
-        return None
+        # A beginning that was cut is whole only if a deed further on tells of just this cut.
+        return None if cut is None else int(cut)
+
+    def cut(self, before_ms: int, *, at: datetime) -> int:
+        """Forget deeds of before a moment; how many. The chain goes on from the last of them."""
+        with self._store.writing() as connection:
+            asked = select(func.max(audit.c.audit_idx)).where(audit.c.at_ms < before_ms)
+            last = connection.execute(asked).scalar()
+            first = connection.execute(select(func.min(audit.c.audit_idx))).scalar()
+            if last is None or last == first:
+                return 0
+            connection.execute(delete(audit).where(audit.c.audit_idx < last))
+            bare = {"who": "", "what": CUT, "about": "", "why": ""}
+            connection.execute(update(audit).where(audit.c.audit_idx == last).values(bare))
+            note(connection, Deed("dapei", TRIM, str(last), "kept as long as was set"), at=at)
+            return int(last - first)
 
     def _all(self) -> Iterator[tuple[AuditRow, bytes]]:
         last = 0

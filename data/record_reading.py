@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
 
+from data.record_erasures import erased_between
 from data.record_statements import BETWEEN, Found, counter
 from data.record_store import Store
 from recsys.errors import StoreUnavailable
@@ -39,9 +40,12 @@ def rows_between(
             )
         first = after_seq + 1
         rows, after_seq = _next_rows(store, after_seq, upto_seq, batch, damaged)
-        # Numbers have no gaps, so an event that damage hides from the walk is seen to be missing.
+        # Numbers have no gaps but those of what was erased, so an event that damage hides from the
+        # walk is seen to be missing.
         if len(rows) < after_seq + 1 - first:
-            damaged.update(set(range(first, after_seq + 1)) - {row[0] for row in rows})
+            missing = set(range(first, after_seq + 1)) - {row[0] for row in rows}
+            with store.reading() as connection:
+                damaged.update(missing - erased_between(connection, first, after_seq))
         if rows:
             yield rows
 

@@ -34,11 +34,12 @@ UPSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Outcome(StrEnum):
-    """What became of one event; only a conflict was not stored now or before."""
+    """What became of one event; neither a conflict nor what may not be kept was ever stored."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
+    NOT_KEPT = "not_kept"
 
 
 class Prepared:
@@ -180,15 +181,26 @@ def _as_keys(keys: Sequence[Any]) -> str:
 
 
 def insert_events(
-    connection: Connection, batches: list[list[EventRow]], received: list[int]
+    connection: Connection,
+    batches: list[list[EventRow]],
+    received: list[int],
+    may_keep: list[list[bool]],
 ) -> list[list[Outcome]]:
-    """Store what is new; `received` has one time (ms) a batch, the answer one outcome an event."""
+    """Store what is new and may be kept.
+
+    `received` has one time (ms) a batch, the answer one outcome an event.
+    """
     keys = sorted({row.event_key for rows in batches for row in rows})
     found = _statements(connection).known_events.rows(connection, keys=_as_keys(keys))
     known: dict[int, bytes] = {row[0]: row[1] for row in found}
     outcomes, fresh = [], []
-    for rows, received_ms in zip(batches, received, strict=True):
-        outcomes.append([_judge(row, known) for row in rows])
+    for rows, received_ms, may in zip(batches, received, may_keep, strict=True):
+        outcomes.append(
+            [
+                _judge(row, known) if is_kept else Outcome.NOT_KEPT
+                for row, is_kept in zip(rows, may, strict=True)
+            ]
+        )
         fresh += [
             (row, received_ms)
             for row, outcome in zip(rows, outcomes[-1], strict=True)

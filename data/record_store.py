@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -24,6 +26,8 @@ PAGE_BYTES = 1_024
 # commit that runs into it waits some tenths of a second.
 CHECKPOINT_PAGES = 32 * 2**20 // PAGE_BYTES
 WAL_LEFT_BYTES = 64 * 2**20
+
+LOG_TRIES, LOG_PAUSE_S = 100, 0.1
 
 CONNECTIONS = 8
 CONNECT_S = 2
@@ -137,6 +141,41 @@ class Store:
         if self._reads.dialect.is_disconnect(cause, None, None):  # type: ignore[arg-type]
             self._reads.dispose()
 
+    def clean(self, marks: Collection[bytes]) -> None:
+        """Leave nothing of deleted rows behind; whole anew if one of the marks is still there.
+
+        On a server rows are given free; what its own log and copies hold is its operator's.
+
+        Raises
+        ------
+        StoreUnavailable
+            Somebody reads for so long that the log cannot be emptied; the same may be tried again.
+        """
+        try:
+            if self.is_file:
+                self._clean_file(marks)
+            else:
+                alone = self._writes.execution_options(isolation_level="AUTOCOMMIT")
+                with alone.connect() as connection:
+                    connection.exec_driver_sql("VACUUM")
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as cause:
+            raise StoreUnavailable(f"the record cannot be cleaned now: {_why(cause)}") from cause
+
+    def _clean_file(self, marks: Collection[bytes]) -> None:
+        # The driver's own connection: neither of the two statements may run in a transaction.
+        with closing(self._writes.raw_connection()) as connection:
+            cursor = connection.cursor()
+            _empty_log(cursor)
+            if self._holds(marks):
+                cursor.execute("VACUUM")
+                _empty_log(cursor)
+
+    def _holds(self, marks: Collection[bytes]) -> bool:
+        """Whether one of the marks stands in the file, be it where nothing is any more."""
+        path = Path(self.url.database or "")
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return any(content.find(mark) >= 0 for mark in marks)
+
     def copy(self, path: Path) -> None:
         """Copy the database file as it is at one moment; writers go on meanwhile."""
         beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -155,6 +194,17 @@ class Store:
         except (sqlite3.Error, OSError) as cause:
             beside.unlink(missing_ok=True)
             raise StoreUnavailable(f"the record cannot be copied now: {cause}") from cause
+
+
+def _empty_log(cursor: Any) -> None:
+    """Bring the log to the file and cut it, once nobody reads in it any more."""
+    for _ in range(LOG_TRIES):
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy = cursor.fetchone()[0]
+        if not is_busy:
+            return
+        sleep(LOG_PAUSE_S)
+    raise StoreUnavailable("the record's log is read all the time and cannot be emptied now")
 
 
 def file_url(path: Path) -> URL:
@@ -233,6 +283,8 @@ def _set_up_writing(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{WRITE_CACHE_KIB}")
+    # What is deleted is written over: an erased person must not be found in pages that are free.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LEFT_BYTES}")
     # A commit that a killed process wrote but did not bring to the disk is visible again now;

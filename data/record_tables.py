@@ -13,7 +13,10 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
+
+# What is counted from 0 on; `privacy_key` is the mark of the key that persons are named under.
+COUNTERS = ("seq", "user", "item_version", "audit", "fence", "controls", "erasure", "privacy_key")
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -133,4 +136,46 @@ quarantined = Table(
     Column("error", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+# What persons chose. `person` is their id under the shop's key, so that what is left of an erased
+# person, that they are, names nobody; `renewed_ms` is when one of them began again.
+controls = Table(
+    "controls",
+    metadata,
+    Column("person", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary),
+    Column("erased_ms", BigInteger),
+    Column("renewed_ms", BigInteger),
+)
+
+# Events that were not kept because their persons do not want it: how many, of nobody.
+anonymous = Table(
+    "anonymous",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("type", SmallInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+)
+
+# Numbers of events that were erased: a gap that is not one of these is damage.
+erased_seqs = Table(
+    "erased_seqs",
+    metadata,
+    Column("first_seq", RowId, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+)
+
+# Persons to be erased and how far that is; `ids` is there only until it is done.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("erasure_idx", RowId, primary_key=True, autoincrement=False),
+    Column("person", Text, nullable=False, index=True),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("done_ms", BigInteger),
+    Column("steps", Text, nullable=False),
+    Column("ids", LargeBinary),
 )

@@ -20,7 +20,10 @@ _TO_2 = (
 )
 # By the version they start from. Later versions only have more tables: those are made before, and
 # the number keeps programs out that would not know of them.
-_STEPS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: (), 3: (), 4: ()}
+_TO_6 = (
+    "INSERT INTO state (name, value) VALUES ('controls', 0), ('erasure', 0), ('privacy_key', 0)",
+)
+_STEPS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: (), 3: (), 4: (), 5: _TO_6}
 
 
 def upgrade(connection: Connection) -> None:

@@ -293,10 +293,7 @@ class Catalog:
         creator, creators = _coded([item.creator_id or "" for item in items])
         shop, shops = _coded([item.shop_id or "" for item in items])
         kind = np.array([item.kind for item in items], dtype=np.int8)
-        cards = Links.of(
-            [places[c] for c in item.cards if c in places and kind[places[c]] == Kind.PRODUCT]
-            for item in items
-        )
+        cards = Links.of(_places_of_cards(item, places, kind) for item in items)
         return cls(
             ids=ids,
             kind=kind,
@@ -352,6 +349,10 @@ def _coded(values: list[str]) -> tuple[Idxs, Texts]:
     names = _distinct(["", *values])
     positions = {name: idx for idx, name in enumerate(names)}
     return np.array([positions[value] for value in values], dtype=np.int32), Texts.of(names)
+
+
+def _places_of_cards(item: Item, places: dict[str, int], kind: NDArray[np.int8]) -> list[int]:
+    return [places[c] for c in item.cards if c in places and kind[places[c]] == Kind.PRODUCT]
 
 
 def _mask(values: Iterable[bool]) -> Mask:

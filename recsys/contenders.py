@@ -1,5 +1,6 @@
 """Who races in an evaluation: bundles, and what becomes of a bundle when a source is missing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, Self
@@ -15,6 +16,7 @@ from recsys.interactions import Row, Rows
 from recsys.models.base import Because, Model, Ranking, Scores
 from recsys.pipeline import Pipeline, Source
 from recsys.recommend import Request, recommend
+from recsys.rules import Rule
 
 # A contender of one source sends more than k, so that stages leave enough.
 SINGLE_LIMIT = 1_000
@@ -142,7 +144,9 @@ class Contender:
     def answer(self, request: Request, history: History, at: datetime) -> tuple[Idxs, bool]:
         """The list, best first, and whether it was personalised."""
         translated = history if self.renumbering is None else self.renumbering.history(history)
-        found = recommend(request, translated, self.bundle, at=at, list_id="evaluation")
+        # Rules draw by a list's id: each person's chance is their own, and the same again.
+        list_id = f"evaluation of {request.user_id}"
+        found = recommend(request, translated, self.bundle, at=at, list_id=list_id)
         items = found.items
         if self.renumbering is not None:
             items = self.renumbering.to_theirs[items]
@@ -172,6 +176,10 @@ class Contender:
         (kept,) = (one for one in self.bundle.pipelines[scene].sources if one.name == source)
         found = self._with_sources(scene, (replace(kept, weight=1.0, limit=SINGLE_LIMIT),))
         return found.by_ranks(scene)
+
+    def ruled(self, rules: Iterable[Rule]) -> "Contender":
+        """The same under a shop's rules."""
+        return replace(self, bundle=self.bundle.ruled(rules))
 
     def by_ranks(self, scene: str) -> "Contender":
         """The same without a learned scorer in a scene: ordered by reciprocal ranks."""

@@ -22,6 +22,7 @@ from recsys.figures import (
     COMMISSION,
     PIPELINE,
     POPULARITY,
+    RULED,
     Figure,
     alone,
     figures,
@@ -32,6 +33,7 @@ from recsys.histories import History
 from recsys.metrics import Estimate
 from recsys.race import EVERYBODY, Race, Shown
 from recsys.recommend import Request
+from recsys.rules import Rule
 from recsys.variety import Takers, Traits
 
 Progress = Callable[[int, int], None]
@@ -191,6 +193,8 @@ class Contest:
         A second bundle, compared with the first.
     is_ablated
         Whether the pipeline is compared with itself without each source, and with each alone.
+    rules
+        Those of the shop: where the pipeline is compared with itself, also with itself under them.
     n_verdicts
         How many verdicts are given on all questions together.
     is_detailed
@@ -202,6 +206,7 @@ class Contest:
     traits: Traits
     against: Contender | None = None
     is_ablated: bool = False
+    rules: tuple[Rule, ...] = ()
     n_verdicts: int = 1
     is_detailed: bool = True
     seed: int = 0
@@ -234,6 +239,8 @@ class Contest:
         names = [source.name for source in pipeline.sources]
         if pipeline.commission_loss:
             found[without(COMMISSION)] = self.bundle.without_commission(scene)
+        if self.is_ablated and self.rules:
+            found[RULED] = self.bundle.ruled(self.rules)
         if self.is_ablated and pipeline.scorer:
             found[without(pipeline.scorer)] = self.bundle.by_ranks(scene)
         if self.is_ablated and len(names) > 1:

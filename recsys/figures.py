@@ -10,6 +10,8 @@ from recsys.race import COARSE, COLD, EVERYBODY, LISTS, PARTS, Race
 
 PIPELINE, POPULARITY, CHANCE, GAIN = "pipeline", "popularity", "random", "pipeline − popularity"
 TARGETS, AGAINST, COMMISSION = "targets", "against", "commission"
+# The pipeline under the rules of the shop.
+RULED = "under rules"
 # The metric that verdicts are taken from, at the longest list; all others are described.
 MAIN = "ndcg"
 # What is told of parts of the people, and along the length of the list.

@@ -203,6 +203,26 @@ def _add(counts: Ints2D, numbers: Ints2D, place: int, n: int) -> None:
         counts[group, numbers[group, place]] += n
 
 
+@inside
+def _begun(
+    fixed: NDArray[np.int32], late: NDArray[np.bool_], numbers: Ints2D
+) -> tuple[Ints2D, Ints2D, NDArray[np.bool_], int, int]:
+    """Of each label who sits and who waits; who sits; how many seats are free, how many wait."""
+    n_groups, n = numbers.shape
+    most = numbers.max() if n * n_groups else 0
+    counts = np.zeros((n_groups, most + 1), dtype=np.int32)
+    left, is_used = np.zeros_like(counts), np.zeros(n, dtype=np.bool_)
+    n_free, n_left = len(fixed), 0
+    for place in fixed[fixed >= 0]:
+        is_used[place], n_free = True, n_free - 1
+        _add(counts, numbers, place, 1)
+    for place in range(n):
+        if not (is_used[place] or late[place]):
+            n_left += 1
+            _add(left, numbers, place, 1)
+    return counts, left, is_used, n_free, n_left
+
+
 @kernel(I1, I4, I4, I4_2D, I4_2D, B1, REAL)
 def seated(
     is_video: NDArray[np.int8],
@@ -235,20 +255,11 @@ def seated(
     Candidates by seat, and shape (n_groups + 1,): which groups' limits do not hold, and whether
     somebody who was to be kept for last sits.
     """
-    n, k, n_groups = len(is_video), len(fixed), labels.shape[1]
-    numbers, seats, is_used = _numbered(labels), fixed.copy(), np.zeros(n, dtype=np.bool_)
-    most = numbers.max() if n * n_groups else 0
-    counts = np.zeros((n_groups, most + 1), dtype=np.int32)
-    left, broken = np.zeros_like(counts), np.zeros(n_groups + 1, dtype=np.bool_)
+    k, n_groups = len(fixed), labels.shape[1]
+    numbers, seats = _numbered(labels), fixed.copy()
+    counts, left, is_used, n_free, n_left = _begun(fixed, late, numbers)
     videos, products = _of_kind(is_video, 1, moves), _of_kind(is_video, 0, moves)
-    n_free, n_left, n_videos = k, 0, 0
-    for place in fixed[fixed >= 0]:
-        is_used[place], n_free = True, n_free - 1
-        _add(counts, numbers, place, 1)
-    for place in range(n):
-        if not (is_used[place] or late[place]):
-            n_left += 1
-            _add(left, numbers, place, 1)
+    broken, n_videos = np.zeros(n_groups + 1, dtype=np.bool_), 0
     tables = seats, numbers, counts, left, limits
     for seat in range(k):
         place = fixed[seat]

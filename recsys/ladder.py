@@ -10,7 +10,7 @@ import numpy as np
 
 from recsys.bundle import Bundle
 from recsys.catalog import Idxs
-from recsys.pipeline import Candidates, Course, Placed
+from recsys.pipeline import Candidates, Course, Placed, among
 from recsys.stages import ALWAYS
 
 # So many of the most popular of each kind are looked at.
@@ -32,6 +32,19 @@ def filled(placed: Placed, course: Course, bundle: Bundle) -> Placed:
         if len(found):
             placed = replace(placed, candidates=_behind(placed.candidates, found), rung=rung)
     return placed
+
+
+def followed(placed: Placed, more: Placed, k: int) -> Placed:
+    """The list, and where it is short what another has besides, behind it."""
+    extra = more.candidates.without(among(more.candidates.items, placed.candidates.items))
+    extra = extra.take(np.arange(min(max(0, k - len(placed.candidates)), len(extra))))
+    if len(extra) == 0:
+        return placed
+    # What rules add are sources behind the others, and may be there in one of the lists only.
+    parts = np.zeros((len(placed.candidates.parts), len(extra)))
+    n = min(len(parts), len(extra.parts))
+    parts[:n] = extra.parts[:n]
+    return replace(placed, candidates=_behind(placed.candidates, replace(extra, parts=parts)))
 
 
 def _rungs(course: Course, bundle: Bundle) -> Iterator[tuple[str, Candidates]]:

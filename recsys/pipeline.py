@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
+from recsys.controls import FREE, Controls, Halved
 from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
@@ -49,10 +50,8 @@ class Source:
         Which of the bundle's models it asks.
     of
         Which row it asks with: the person's "history", or the "basket" of this request.
-    weight
-        How much its opinion counts in the fusion.
-    limit
-        How many items of each kind it may send.
+    weight, limit
+        How much its opinion counts in the fusion; how many items of each kind it may send.
     """
 
     name: str
@@ -102,20 +101,18 @@ class Context:
 
     Parameters
     ----------
-    row
-        The history as weighted items, as of `at_ms`.
-    basket
-        Items of this request: of the order after checkout, in the cart.
+    row, basket
+        The history as weighted items, as of `at_ms`; those of the order or cart of this request.
     excluded
         Items the caller does not want, ascending.
-    standing
-        What the person is to the shop.
-    session
-        The live session that a list is for; empty means any that is running.
+    standing, session
+        What the person is to the shop; the live session of a list, empty for any that is running.
     seed
         What may differ between lists that are the same in all else is drawn by it.
     blocked
         Shape (n_items,). What no list may hold now; None where there is nothing like that.
+    controls, halved
+        What the person chose: the history is what this lets speak; what is to come half as often.
     """
 
     scene: str
@@ -126,6 +123,8 @@ class Context:
     basket: Row
     excluded: Idxs
     at_ms: int
+    controls: Controls = FREE
+    halved: Halved | None = None
     standing: Standing = NOBODY
     session: str = ""
     seed: int = 0
@@ -228,11 +227,16 @@ class Placed:
 
 
 RemainingMs = Callable[[], float]
+Lap = Callable[[str], object]
 
 
 def unhurried() -> float:
     """What is left of the time of a list that nobody waits for."""
     return float("inf")
+
+
+def untimed(_stage: str) -> None:
+    """What is told of a list whose parts nobody times."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -245,6 +249,8 @@ class Course:
         What is left of the request's time; less work is begun the less there is.
     failed
         Sources and scorers that failed, and "deadline:" with what was left out for want of time.
+    lap
+        Is told after each part what it was.
     """
 
     pipeline: Pipeline
@@ -254,10 +260,12 @@ class Course:
     stages: Mapping[str, Stage]
     remaining_ms: RemainingMs = unhurried
     failed: list[str] = field(default_factory=list)
+    lap: Lap = untimed
 
     def placed(self, scorer: Scorer | None = None) -> Placed:
         """The list; ranks count within a kind, and the kinds take their seats at the end."""
         candidates, scored, k = self.raced(), None, self.context.k
+        self.lap("filters")
         if scorer is not None and len(candidates) and self._has(SCORER_MS, "scorer"):
             scored = _guarded(
                 lambda: scorer(self.told_of(candidates), self.context),
@@ -266,6 +274,7 @@ class Course:
             )
         if scored is not None:
             candidates = Candidates(candidates.items, scored.scores, candidates.parts)
+        self.lap("scorer")
         scores, lean = leaning(candidates, self.catalog, self.pipeline.commission_loss, k)
         placed = self.seated(replace(candidates, scores=scores), k)
         return Placed(placed, tuple(dict.fromkeys(self.failed)), scored, lean=lean)
@@ -273,6 +282,7 @@ class Course:
     def raced(self) -> Candidates:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
         candidates = self.sourced()
+        self.lap("sources")
         for name in self.pipeline.stages:
             candidates = self.stages[name](candidates, self.context, self.catalog)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
@@ -340,7 +350,7 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds = _videos_first(self.context.kinds)
+        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
@@ -357,11 +367,6 @@ class Course:
         """The k best, the kinds taking turns by their share."""
         order, counts = self._best(candidates, k)
         return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
-
-
-@cache
-def _videos_first(kinds: tuple[Kind, ...]) -> NDArray[np.int32]:
-    return np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
 
 
 def _row(source: Source, context: Context) -> Row:
@@ -387,14 +392,8 @@ def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: fl
     rankings
         By source; of one source the rankings hold different items.
     """
-    lists, ends, source_of = [np.empty(0, dtype=np.int32)], [], []
-    end = 0
-    for source, one in enumerate(rankings):
-        for ranking in one:
-            lists.append(ranking.items)
-            end += len(ranking.items)
-            ends.append(end)
-            source_of.append(source)
-    told = np.array(ends, dtype=np.int64), np.array(source_of, dtype=np.int32)
-    worth = np.array(weights, dtype=np.float64)
-    return Candidates(*kernels_race.fused(np.concatenate(lists), *told, worth, fusion_k))
+    lists = [ranking.items for one in rankings for ranking in one]
+    ends = np.array(list(accumulate(map(len, lists))), dtype=np.int64)
+    source_of = np.array([n for n, one in enumerate(rankings) for _ in one], dtype=np.int32)
+    items, worth = np.concatenate([np.empty(0, np.int32), *lists]), np.array(weights, np.float64)
+    return Candidates(*kernels_race.fused(items, ends, source_of, worth, fusion_k))

@@ -180,6 +180,8 @@ _OF_SOURCE = {
     "exploration": Reason.UNTRIED,
 }
 
+# Acts that take something back, and tell only that the item was looked at.
+AGAINST = (EventType.DISLIKE, EventType.UNCART, EventType.REFUND)
 # What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.BOUGHT, frozenset({EventType.ORDER})),
@@ -199,18 +201,7 @@ _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
     # An impression speaks only of what a friend sent.
-    (
-        Reason.VIEWED,
-        frozenset(
-            {
-                EventType.VIEW,
-                EventType.CHOOSE,
-                EventType.DISLIKE,
-                EventType.UNCART,
-                EventType.REFUND,
-            }
-        ),
-    ),
+    (Reason.VIEWED, frozenset({EventType.VIEW, EventType.CHOOSE, *AGAINST})),
     (Reason.SENT_THIS, frozenset({EventType.IMPRESSION})),
 )
 _DID = (*(reason for reason, _ in _ACTS), VIEWED)
@@ -262,7 +253,7 @@ class Explainer:
         firsts = [_strongest(one) for one in parts]
         sentences = self._by_speakers(candidates.items, parts, firsts)
         names = [source.name for source in self.pipeline.sources]
-        selection = self._sentence(SELECTION, "")
+        selection = LANGUAGES[self.language][SELECTION]
         return [
             ("selection" if first < 0 else names[first], sentence or selection)
             for first, sentence in zip(firsts, sentences, strict=True)
@@ -311,7 +302,9 @@ class Explainer:
                 found[place] = sentence
         return found
 
-    def _of_items(self, items: list[int], own_items: list[int], is_basket: bool) -> list[str]:
+    def _of_items(
+        self, items: list[int], own_items: list[int], is_basket: bool
+    ) -> list[str | None]:
         """What to say of items that items of the person's own, or of the basket, spoke for."""
         own, standing = np.array(own_items, dtype=np.int32), self.standing
         titles = self.catalog.titles.raws(own)
@@ -328,7 +321,7 @@ class Explainer:
             return [self._claim(item_idx, model) for item_idx in items.tolist()]
         return [self._sentence(_OF_SOURCE.get(source.model, POPULAR), "")] * len(items)
 
-    def _claim(self, item_idx: int, claims: Claims) -> str:
+    def _claim(self, item_idx: int, claims: Claims) -> str | None:
         """What an item's claim to a seat is: its campaign, else whom it is meant for."""
         campaigns = self.catalog.campaigns
         entries = campaigns.take(campaigns.item == item_idx).running(self.context.at_ms)
@@ -366,7 +359,7 @@ class Explainer:
             return False
         return product_idx in self.catalog.cards.row(video_idx).tolist()
 
-    def _of_tag(self, tag_idx: int, is_basket: bool) -> str:
+    def _of_tag(self, tag_idx: int, is_basket: bool) -> str | None:
         name = self.catalog.tag_names[tag_idx]
         if is_basket:
             return self._sentence(_OF_TAG[scene_named(self.context.scene).about], name)
@@ -389,7 +382,10 @@ class Explainer:
     def _acts(self, chosen: Mask) -> set[int]:
         return set(self.standing.type[chosen].tolist())
 
-    def _sentence(self, reason: Reason, what: str) -> str:
+    def _sentence(self, reason: Reason, what: str) -> str | None:
+        """The reason in words; None if it would have to name what is blocked."""
+        if what and self.context.controls.blocked.hits(what):
+            return None
         shown = what if len(what) <= TITLE_SHOWN else what[: TITLE_SHOWN - 1] + "…"
         return LANGUAGES[self.language][reason].format(what=shown)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +12,26 @@ from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
 from recsys.fresh import SOURCE, with_source
 from recsys.histories import History
 from recsys.ids import hash64
 from recsys.interactions import Row
+from recsys.ladder import followed
 from recsys.mix import Share
 from recsys.pipeline import (
     Candidates,
     Context,
     Course,
+    Lap,
     Pipeline,
     Placed,
     RemainingMs,
     Scored,
     unhurried,
+    untimed,
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
@@ -66,6 +70,10 @@ class Request:
         Name of the live session that a live list is for; empty means any that is running.
     remaining_ms
         What is left of the request's time, whenever it is asked; the less, the less work is begun.
+    lap
+        Is told after each part of the list what it was, by who times them.
+    controls
+        What the person chose, and what their age forbids.
 
     Raises
     ------
@@ -82,6 +90,8 @@ class Request:
     basket: tuple[str, ...] = ()
     session: str = ""
     remaining_ms: RemainingMs = unhurried
+    lap: Lap = untimed
+    controls: Controls = FREE
 
     def __post_init__(self) -> None:
         """Check what lists rely on."""
@@ -108,12 +118,16 @@ class Answer:
         What the scorer saw and made of all candidates, where there was one.
     rung
         The rung of the ladder that the last of it came from; "race" if none was needed.
+    controls, signals
+        What the person chose; what the page of a minor must do now.
     """
 
     served: ServedList
     items: Idxs
     scored: Scored | None = None
     rung: str = "race"
+    controls: Controls = FREE
+    signals: Signals | None = None
 
 
 def recommend(
@@ -136,20 +150,20 @@ def recommend(
     language
         Of the reasons, a key of `recsys.reasons.LANGUAGES`.
     """
+    signals = request.controls.signals(history, millis(at))
+    if not request.controls.is_personal:
+        # From here on nobody knows for whom it is.
+        request = replace(request, user_id=None)
     context, answering = context_of(request, history, bundle, at), bundle.answering(request.scene)
-    context = under_rules(bundle, replace(context, seed=hash64(list_id)))
-    course, share = _shared(course_of(bundle, context, request.remaining_ms), bundle)
-    placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle, history)
-    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=list_id)
-    placed = uncrowded(placed, course, bundle)
-    explainer = Explainer(
-        pipeline=course.pipeline,
-        context=context,
-        standing=history.standing(context.at_ms),
-        catalog=bundle.catalog,
-        models=models,
-        language=language,
-    )
+    request.lap("context")
+    # Chance must not tell nobody's lists of one minute apart: those of who is off are among them.
+    nobodys = f"{context.scene} {context.at_ms // 60_000}"
+    draw = nobodys if request.user_id is None else list_id
+    context = under_rules(bundle, replace(context, seed=hash64(draw)))
+    made = _rarer(bundle, context, request, draw)
+    placed, course, models = made.placed, made.course, made.models
+    request.lap("seats")
+    explainer = _explainer(bundle, context, course.pipeline, models, language)
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -159,12 +173,62 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer, chances),
-        relaxed=relaxed,
-        mix=None if share is None else share._asdict(),
+        items=_items(placed.candidates, bundle.catalog, explainer, made.chances),
+        relaxed=made.relaxed,
+        mix=None if made.share is None else made.share._asdict(),
         commission=asdict(placed.lean) if placed.lean.moved else None,
     )
-    return Answer(served, placed.candidates.items, placed.scored, placed.rung)
+    request.lap("reasons")
+    told = placed.candidates.items, placed.scored, placed.rung
+    return Answer(served, *told, request.controls, signals)
+
+
+class _Made(NamedTuple):
+    """A list before texts: its course with all sources, who speaks for them, what chance did."""
+
+    placed: Placed
+    course: Course
+    models: Mapping[str, Tells]
+    chances: Mapping[int, float]
+    relaxed: tuple[str, ...]
+    share: Share | None
+
+
+def _explainer(
+    bundle: Bundle,
+    context: Context,
+    pipeline: Pipeline,
+    models: Mapping[str, Tells],
+    language: str,
+) -> Explainer:
+    return Explainer(
+        pipeline=pipeline,
+        context=context,
+        standing=context.history.standing(context.at_ms),
+        catalog=bundle.catalog,
+        models=models,
+        language=language,
+    )
+
+
+def _rarer(bundle: Bundle, context: Context, request: Request, draw: str) -> _Made:
+    """The list before texts, made once more if it shows too much of what was refused lately."""
+    first = _placed(bundle, context, request, draw)
+    items = first.placed.candidates.items
+    halved = context.controls.halved(items, bundle.catalog, context.at_ms)
+    if halved is None:
+        return first
+    again = _placed(bundle, replace(context, halved=halved), request, draw)
+    placed = followed(again.placed, first.placed, request.k)
+    return again._replace(placed=placed, chances={**first.chances, **again.chances})
+
+
+def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _Made:
+    """The whole list before it gets texts, and the run that it came of."""
+    course, share = _shared(course_of(bundle, context, request), bundle)
+    placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
+    placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
+    return _Made(uncrowded(placed, course, bundle), course, models, chances, relaxed, share)
 
 
 def _shared(course: Course, bundle: Bundle) -> tuple[Course, Share | None]:
@@ -178,12 +242,12 @@ def _shared(course: Course, bundle: Bundle) -> tuple[Course, Share | None]:
 
 
 def _joined(
-    placed: Placed, course: Course, bundle: Bundle, history: History
+    placed: Placed, course: Course, bundle: Bundle
 ) -> tuple[Placed, Course, Mapping[str, Tells]]:
     """The list with what no model knows seated in it, and who can say why it is there."""
     context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
     if bundle.fresh is not None:
-        row = _row(history, bundle, context.at_ms)
+        row = _row(context.history, bundle, context.at_ms)
         stages = [STAGES[name] for name in course.pipeline.stages]
         placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
         course = replace(course, pipeline=with_source(course.pipeline))
@@ -197,8 +261,8 @@ def _joined(
     return placed, course, models
 
 
-def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhurried) -> Course:
-    """The run of a bundle's pipeline for one context."""
+def course_of(bundle: Bundle, context: Context, request: Request | None = None) -> Course:
+    """The run of a bundle's pipeline for one context; without a request nobody waits for it."""
     pipeline = bundle.pipelines[bundle.answering(context.scene)]
     stages = tuple(dict.fromkeys((*ALWAYS, *pipeline.stages)))
     if stages != pipeline.stages:
@@ -209,13 +273,16 @@ def course_of(bundle: Bundle, context: Context, remaining_ms: RemainingMs = unhu
         catalog=bundle.catalog,
         models=bundle.models,
         stages=STAGES,
-        remaining_ms=remaining_ms,
+        remaining_ms=unhurried if request is None else request.remaining_ms,
+        lap=untimed if request is None else request.lap,
     )
 
 
 def context_of(request: Request, history: History, bundle: Bundle, at: datetime) -> Context:
     """What a request comes down to: all that its list depends on."""
-    scene, at_ms = scene_named(request.scene), millis(at)
+    scene, at_ms, controls = scene_named(request.scene), millis(at), request.controls
+    barred = controls.barred(history, bundle.catalog)
+    history = controls.speaking(history, bundle.catalog)
     basket = _basket(request, history, bundle, at_ms)
     known, fresh = history, bundle.fresh
     if fresh is not None:
@@ -227,8 +294,9 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=_row(known, bundle, at_ms),
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history),
+        excluded=_excluded(request, bundle, basket, history, barred),
         at_ms=at_ms,
+        controls=controls,
         session=request.session,
         standing=standing_of(history, bundle.catalog, bundle.tiers, at_ms),
     )
@@ -238,16 +306,18 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
     return bundle.taste.row(history, at_ms).strongest(ROW_ITEMS)
 
 
-def _excluded(request: Request, bundle: Bundle, basket: Idxs, history: History) -> Idxs:
-    """What the caller does not want, and of new items what models cannot be told of."""
+def _excluded(
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
+) -> Idxs:
+    """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [np.empty(0, dtype=np.int64)]
+    found: list[NDArray[Any]] = [barred] if len(barred) else []
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
         disliked = history.items_of(EventType.DISLIKE)
         found += [one[one >= bundle.fresh.n_known] for one in (basket, disliked)]
-    return found[0].astype(np.int32) if len(found) == 1 else _distinct(found)
+    return _distinct(found) if found else np.empty(0, dtype=np.int32)
 
 
 def _distinct(found: list[NDArray[Any]]) -> Idxs:

@@ -27,6 +27,21 @@ class Access(NamedTuple):
 
 ANYBODY = Access(None)
 
+# What a person may do behind /v1/me, and the shop's backend behind /v1/users/{user_id}.
+IN_HAND = (
+    ("PUT", "/personalisation"),
+    ("PUT", "/consent"),
+    ("PUT", "/minors"),
+    ("GET", "/tags"),
+    ("DELETE", "/tags/{tag:path}"),
+    ("PUT", "/tags/{tag:path}"),
+    ("POST", "/not-interested"),
+    ("DELETE", "/not-interested/{item_id:path}"),
+    ("GET", "/export"),
+    ("POST", "/erase"),
+    ("GET", "/erase"),
+)
+
 # (method, path) as the routes say them.
 ACCESS: dict[tuple[str, str], Access] = {
     ("POST", "/v1/lists"): Access(Scope.LISTS, is_users=True),
@@ -41,6 +56,14 @@ ACCESS: dict[tuple[str, str], Access] = {
     ("GET", "/v1/rules"): Access(Scope.RULES),
     ("PUT", "/v1/rules/{rule_id}"): Access(Scope.RULES),
     ("DELETE", "/v1/rules/{rule_id}"): Access(Scope.RULES),
+    **{
+        (method, "/v1/me" + path): Access(Scope.PRIVACY, is_users=True)
+        for method, path in (*IN_HAND, ("GET", ""), ("GET", "/history"))
+    },
+    **{
+        (method, "/v1/users/{user_id:path}" + path): Access(Scope.PRIVACY)
+        for method, path in (*IN_HAND, ("GET", "/choices"))
+    },
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
     ("GET", "/metrics"): Access(Scope.METRICS),

@@ -45,6 +45,22 @@ class ListItem(Told):
     cards: list[Card]
 
 
+class ControlLinks(Told):
+    """Where a person finds what is in their hand; the last is the shop's own page, if it said."""
+
+    off: str
+    tags: str
+    appeal: str | None
+
+
+class MinorSignals(Told):
+    """What the page of a minor must do: remind of a rest, end for today, close for the night."""
+
+    rest: bool
+    used_up: bool
+    night: bool
+
+
 class ListAnswer(Told):
     """A ranked list."""
 
@@ -56,7 +72,8 @@ class ListAnswer(Told):
     pipeline: str
     arms: list[str]
     cursor: str | None
-    controls: dict[str, Any]
+    controls: ControlLinks
+    minors: MinorSignals | None
     items: list[ListItem]
 
 

@@ -15,12 +15,12 @@ from serving.counted import Counted
 from serving.failures import broken, no_such_route, refused
 from serving.gate import Gate
 from serving.guard import Guard
-from serving.routes import events, health, items, lists, rules, users
+from serving.routes import events, health, items, lists, me, rules, users
 from serving.service import Service
 
 log = logging.getLogger(__name__)
 
-PARTS = (lists, events, items, rules, users, health)
+PARTS = (lists, events, items, rules, users, me, health)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -33,6 +33,7 @@ def create_app(service: Service) -> FastAPI:
         await asyncio.to_thread(service.watcher.look_for_bundle)
         watching = asyncio.create_task(service.watcher.run(service.settings.poll_s))
         telling = asyncio.create_task(_tell(service))
+        keeping = asyncio.create_task(service.keeper().run(service.settings.poll_s))
         trusting = asyncio.create_task(service.persons.watch())
         keeping = asyncio.create_task(gate.keyring.watch())
         log.info("ready, bundle=%s", service.watcher.bundle_id)
@@ -41,6 +42,9 @@ def create_app(service: Service) -> FastAPI:
         telling.cancel()
         trusting.cancel()
         keeping.cancel()
+        keeping.cancel()
+        # It may have a program of its own running, which ends first.
+        await asyncio.gather(keeping, return_exceptions=True)
         await service.persons.close()
         await asyncio.to_thread(service.close)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from data.histories_file import Past, pointed
 from data.home import Home
 from data.record import Record
+from recsys.bare import NO_BUNDLE, bare_bundle
 from recsys.bundle import Bundle
 from recsys.bundle_files import ModelTable, read
 from recsys.catalog import Item
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # Promised impressions are counted anew so often; each count reads what came since.
 COUNT_S = 5.0
+# Before there is a bundle lists are of so many items, those that changed last.
+BARE_ITEMS = 2_000
 
 
 class Made(NamedTuple):
@@ -60,7 +63,7 @@ class Watcher:
     Attributes
     ----------
     current
-        What the next request uses; None until there is a bundle.
+        What the next request uses; None until there is a bundle, or any item.
     has_looked
         Whether the first look is over, so that `current` says what there is.
     home
@@ -98,8 +101,9 @@ class Watcher:
 
     @property
     def bundle_id(self) -> str | None:
-        """The bundle in use."""
-        return None if self.current is None else self.current.bundle.bundle_id
+        """The bundle in use; None where lists are made without one."""
+        in_use = NO_BUNDLE if self.current is None else self.current.bundle.bundle_id
+        return None if in_use == NO_BUNDLE else in_use
 
     @property
     def counter(self) -> int:
@@ -149,6 +153,8 @@ class Watcher:
             made = made._replace(plain=Current.of(made.plain.bundle, past))
         if made is not None and made is not self._made:
             self._swap(made)
+        if made is None:
+            self.look_for_items()
         self.has_looked = True
 
     def look_for_items(self) -> None:
@@ -191,10 +197,10 @@ class Watcher:
 
     def _take_over(self) -> None:
         """Serve what is to be served, with items as the record knows them now."""
-        made = self._made
-        if made is None:
-            return
         try:
+            made = self._made or self._bare()
+            if made is None:
+                return
             version = self._record.item_version()
             if version != made.version:
                 made = made.with_items(self._record.changed_items(made.version), version)
@@ -203,11 +209,22 @@ class Watcher:
             log.warning("items and rules not looked at: %s", error)
             # What was switched off since a bundle was made must not be back because nobody can
             # ask; so the one in use stays, if there is one.
-            self.current = self.current or made.plain
+            self.current = self.current or (self._made and self._made.plain)
             return
         if made is not self._served:
             self._made = self._served = made
             self.current = self._counting(made.plain.with_items(made.overlay))
+
+    def _bare(self) -> Made | None:
+        """What there is before the first bundle: the shop's latest items; None if it has none."""
+        version = self._record.item_version()
+        latest = self._record.latest_items(BARE_ITEMS) if version else []
+        if not latest:
+            return None
+        bundle = bare_bundle()
+        return Made(
+            Current.of(bundle, self._past), Overlay.of(bundle.catalog).with_items(latest), version
+        )
 
     def _under_rules(self, made: Made) -> Made:
         """The same with rules as the record knows them now."""

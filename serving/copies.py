@@ -4,11 +4,13 @@ Items go by their ids and not by positions, which may differ from worker to work
 come.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import orjson
 
+from data.record_controls import controls_body, controls_of
+from recsys.controls import FREE, Controls
 from recsys.histories import History
 from serving.current import Current
 from serving.remembered import Known
@@ -28,21 +30,31 @@ def written_copy(known: Known, current: Current) -> bytes:
         "of": _version(current),
         "upto_seq": known.upto_seq,
         "joins": known.joins,
+        "controls": controls_body(known.controls).decode(),
+        "is_erased": known.controls.is_erased,
         "items": [ids[item_idx] for item_idx in history.item.tolist()],
     }
     columns = b"".join(getattr(history, name).tobytes() for name in _COLUMNS)
     return orjson.dumps(about) + b"\n" + columns
 
 
-def read_copy(body: bytes, current: Current) -> Known | None:
-    """What is known of the person; None if the copy is of another bundle or past, or damaged."""
+def read_copy(body: bytes, current: Current, base: Controls = FREE) -> Known | None:
+    """What is known of the person; None if the copy is of another bundle or past, or damaged.
+
+    Parameters
+    ----------
+    base
+        What holds for a person who chose nothing.
+    """
     head, _, columns = body.partition(b"\n")
     try:
         about = orjson.loads(head)
         if about["of"] != _version(current):
             return None
         history = _history(about["items"], columns, current)
-        return Known(history, int(about["upto_seq"]), int(about["joins"]))
+        said = controls_of(about["controls"].encode(), base)
+        controls = replace(said, is_erased=about["is_erased"])
+        return Known(history, int(about["upto_seq"]), int(about["joins"]), controls=controls)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -127,7 +127,7 @@ class RedisHot:
         """One call for all of them."""
 
         async def remove(ask: Ask, run_id: str) -> bool:
-            await ask("DEL", *(_keys(run_id, under, one)[0] for one in user_ids))
+            await ask("DEL", *(key for one in user_ids for key in _keys(run_id, under, one)))
             return True
 
         return not user_ids or await self._asked(self._forgets, FORGET_S, remove) is True

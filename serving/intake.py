@@ -21,6 +21,8 @@ AHEAD = timedelta(minutes=5)
 # What the record keeps of a refused event; more would let anybody fill the disk.
 QUARANTINE_BYTES = 4_096
 # Purchases come from where orders are paid, or brushing (刷单) would cost nothing.
+# The code of an event that is good, but of a person of whom nothing may be kept.
+NOT_KEPT = "not_kept"
 SERVERS_ALONE = frozenset({"order", "refund"})
 
 
@@ -134,6 +136,12 @@ def event_of(body: object, received_at: datetime, sender: Sender = ANYBODY) -> E
     if platform is not None:
         said["platform"] = _platform(platform)
     return Event(**said | {"type": _type(said["type"]), "at": at})
+
+
+def whose_is(body: object, caller: Caller) -> str | None:
+    """Whom a refused event is about, as far as it says."""
+    said = body.get("user_id") if isinstance(body, dict) else None
+    return said if isinstance(said, str) else caller.user_id
 
 
 def quarantine_row(body: object, rejected: Rejected) -> tuple[bytes, str, str]:

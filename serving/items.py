@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from recsys.blocked import NOTHING_BLOCKED, Blocked
 from recsys.catalog import KIND_WORDS, Item
+from recsys.controls import check_tags
 from recsys.errors import InvalidItem
 from serving.errors import BodyTooLarge
 from serving.intake import Rejected, moment_of
@@ -16,7 +18,9 @@ TUPLES = ("tags", "category", "cards", "audience", "campaigns")
 TIMES = ("published_at", "expires_at")
 
 
-def check_items(bodies: Sequence[object]) -> tuple[list[Item], list[Rejected]]:
+def check_items(
+    bodies: Sequence[object], blocked: Blocked = NOTHING_BLOCKED
+) -> tuple[list[Item], list[Rejected]]:
     """The good items of a batch, and the refused ones; a bad one does not take others with it.
 
     Raises
@@ -30,7 +34,9 @@ def check_items(bodies: Sequence[object]) -> tuple[list[Item], list[Rejected]]:
     rejected: list[Rejected] = []
     for index, body in enumerate(bodies):
         try:
-            items.append(item_of(body))
+            item = item_of(body)
+            check_tags(item, blocked)
+            items.append(item)
         except InvalidItem as error:
             rejected.append(Rejected(index, error.code, str(error)))
     return items, rejected

@@ -106,9 +106,9 @@ class Keyring:
         return self._server(credential)
 
     def _server(self, key: str) -> Caller:
-        if self._clock() - self._looked_s > STALE_S:
-            raise StoreUnavailable("nobody can say now which keys hold; try again")
         found = FORM.fullmatch(key)
+        if found and self._clock() - self._looked_s > STALE_S:
+            raise StoreUnavailable("nobody can say now which keys hold; try again")
         known = self._known.get(found[1]) if found else None
         digest = NO_DIGEST if known is None else known.digest
         if found is None or not hmac.compare_digest(digest_of(key), digest) or known is None:

@@ -123,7 +123,15 @@ def new_token(
     made = mint(secret.secret, secret.kid, sub, audience=said.audience, at=at, life=life)
     record = Record.of(shop)
     try:
-        record.audit.add(Deed(by or getuser(), "token_new", sub, f"good for {life_s} s"), at=at)
+        record.audit.add(
+            Deed(
+                by or getuser(),
+                "token_new",
+                record.choices.privacy.name_of(sub),
+                f"good for {life_s} s",
+            ),
+            at=at,
+        )
     finally:
         record.close()
     typer.echo(made)

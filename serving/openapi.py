@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving import answer_schemas as answers
-from serving import rule_schemas, schemas
+from serving import openapi_hand, rule_schemas, schemas
 from serving.access import ACCESS, Access
 from serving.openapi_examples import ERRORS, EXAMPLES
 
@@ -17,7 +17,7 @@ ABOUT = (
     "Ranked lists for a shop that sells through short videos and mini-programs. Errors are always "
     '`{"error": code, "detail": text}`.'
 )
-JSON, TEXT = "application/json", "text/plain"
+JSON, TEXT, LINES = "application/json", "text/plain", "application/x-ndjson"
 REFUSED = {
     "400": "The body is no JSON.",
     "401": "There is no key or token, or none that holds.",
@@ -56,6 +56,7 @@ NAMED = (
     ("item_id", "product-1121", 128),
     ("user_id", "user-5001", 128),
     ("rule_id", "autumn-pin", 64),
+    ("tag", "露营", 128),
 )
 
 
@@ -65,7 +66,7 @@ class Operation(NamedTuple):
     Parameters
     ----------
     body, query, answer
-        Shapes; an answer of None is text.
+        Shapes; an answer of None is text, of the kind `media`.
     errors
         Statuses besides success.
     """
@@ -78,6 +79,7 @@ class Operation(NamedTuple):
     query: type[BaseModel] | None = None
     errors: tuple[str, ...] = ()
     status: str = "200"
+    media: str = TEXT
 
     @property
     def example(self) -> str:
@@ -196,6 +198,28 @@ OPERATIONS = (
         query=schemas.HistoryQuery,
         errors=("404", "422", *STORE_ERROR),
     ),
+    Operation(
+        "/v1/me/history",
+        "get",
+        "What lists are made from, newest first",
+        answers.HistoryAnswer,
+        query=schemas.HistoryQuery,
+        errors=("422", *STORE_ERROR),
+    ),
+    *(
+        Operation(
+            path,
+            row.method,
+            row.summary,
+            row.answer,
+            body=row.body,
+            errors=row.errors,
+            status=row.status,
+            media=JSON if row.answer else LINES,
+        )
+        for row in openapi_hand.ROWS
+        for path in row.paths()
+    ),
     Operation("/healthz", "get", "The process answers", answers.HealthAnswer),
     Operation("/readyz", "get", "Requests may be sent", answers.ReadyAnswer, errors=()),
     Operation("/metrics", "get", "Numbers of all workers, for Prometheus", None),
@@ -260,7 +284,7 @@ def _queried(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
 def _success(one: Operation) -> dict[str, Any]:
     if one.answer is None:
         text = {"schema": {"type": "string"}, "example": EXAMPLES[one.example]["answer"]}
-        return {"description": one.summary, "content": {TEXT: text}}
+        return {"description": one.summary, "content": {one.media: text}}
     content = _content(one.answer, EXAMPLES[one.example]["answer"])
     return {"description": one.summary, "content": content}
 

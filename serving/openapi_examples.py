@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from serving.openapi_hand import examples
+
 _ITEM: dict[str, Any] = {
     "item_id": "product-1121",
     "kind": "product",
@@ -56,7 +58,8 @@ _LIST: dict[str, Any] = {
     "pipeline": "home",
     "arms": [],
     "cursor": "q0yDgk2mB5hZ3n1XAQID",
-    "controls": {},
+    "controls": {"off": "/v1/me/personalisation", "tags": "/v1/me/tags", "appeal": "/pages/appeal"},
+    "minors": None,
     "items": [
         {
             "item_id": "video-2195",
@@ -125,6 +128,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "answer": {"joined": True},
     },
     "get /v1/users/{user_id}/history": {"answer": {"user_id": "user-5001", "events": [_EVENT]}},
+    "get /v1/me/history": {"answer": {"user_id": "user-5001", "events": [_EVENT]}},
+    **examples(),
     "get /healthz": {"answer": {"status": "ok"}},
     "get /readyz": {
         "answer": {"ready": True, "bundle": "20261001-1", "refused_bundles": 0, "lost_lists": 0}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from data.record import News, Record
+from recsys.controls import UNREAD, Controls
 from recsys.errors import StoreUnavailable
 from recsys.histories import History
 from serving.breaker import Breaker
@@ -28,11 +29,14 @@ class Met(NamedTuple):
     ----------
     degraded
         What could not be asked.
+    controls
+        What the person chose.
     """
 
     history: History
     current: Current
     degraded: tuple[str, ...] = ()
+    controls: Controls = UNREAD
 
 
 class Persons:
@@ -76,14 +80,18 @@ class Persons:
     def near(self, user_id: str | None, current: Current) -> Met:
         """The person from memory, disk and record, here and now."""
         if user_id is None:
-            return Met(History.empty(), current)
+            return self.nobody(current)
         known = self._known(user_id, current)
         try:
             known = self._read(user_id, known, current)
         except StoreUnavailable:
-            return Met(known.history, current, ("record",))
+            return _unread(known, current)
         self._remembered.keep(user_id, known, current)
-        return Met(known.history, current)
+        return _met(known, current)
+
+    def nobody(self, current: Current) -> Met:
+        """Who asks without an id."""
+        return Met(History.empty(), current, controls=self._record.choices.base)
 
     async def meet(self, user_id: str | None, current: Current) -> Met:
         """The same, from a copy where one holds; requests of one moment for one person read once.
@@ -92,7 +100,7 @@ class Persons:
         that was acknowledged in between.
         """
         if user_id is None:
-            return Met(History.empty(), current)
+            return self.nobody(current)
         if self.is_near:
             return self.near(user_id, current)
         flight = self._flights.get(user_id)
@@ -122,6 +130,14 @@ class Persons:
         if not self._fence.is_fresh() or not await self.hot.forget(everybody, self._under):
             await self._fence.raise_()
 
+    async def drop_copies(self, user_ids: Collection[str]) -> bool:
+        """Remove every copy of these people; whether that is certain."""
+        if isinstance(self.hot, NoHot):
+            return True
+        if not self._fence.is_fresh():
+            await self._fence.look()
+        return self._fence.is_fresh() and await self.hot.forget(user_ids, self._under)
+
     async def watch(self) -> None:
         """Watch, as long as the service runs, whether copies may be trusted."""
         if not isinstance(self.hot, NoHot):
@@ -148,10 +164,12 @@ class Persons:
             # What a joined id did is older than what was read last.
             known = self._of_all_ids(user_id, current, news.joins)
             news = self._since(user_id, known.upto_seq)
+        known = replace(known, controls=news.controls)
         if not news.events:
             return known
         merged = known.history.merged(current.placed(news.events))
-        return Known(self._newest(merged, current), news.upto_seq, known.joins)
+        history = self._newest(merged, current)
+        return replace(known, history=history, upto_seq=news.upto_seq)
 
     def _newest(self, history: History, current: Current) -> History:
         return newest(history, self._limit, current.shown_limit)
@@ -175,24 +193,25 @@ class Persons:
         held = None if seen is None else self._held(seen, known, current)
         if held is not None:
             self._remembered.keep(user_id, held, current)
-            return Met(held.history, current)
+            return _met(held, current)
         self.rebuilt += 1
         try:
             known = await self._asked(user_id, known, current)
         except (StoreUnavailable, TimeoutError):
-            return Met(known.history, current, ("record",))
+            return _unread(known, current)
         known = replace(known, mark=None if seen is None else f"{under}/{seen.mark}")
         self._remembered.keep(user_id, known, current)
         if seen is not None:
             self._later(self.hot.keep(user_id, under, seen.mark, written_copy(known, current)))
-        return Met(known.history, current)
+        return _met(known, current)
 
     def _held(self, seen: Seen, known: Known, current: Current) -> Known | None:
         """What holds under the mark, at hand or in the copy; None if the record must be read."""
         mark = f"{self._under}/{seen.mark}"
         if known.mark == mark:
             return known
-        copy = None if seen.body is None else read_copy(seen.body, current)
+        base = self._record.choices.base
+        copy = None if seen.body is None else read_copy(seen.body, current, base)
         return None if copy is None else replace(copy, mark=mark)
 
     async def _asked(self, user_id: str, known: Known, current: Current) -> Known:
@@ -215,6 +234,17 @@ class Persons:
         task = asyncio.ensure_future(work)
         self._after.add(task)
         task.add_done_callback(self._after.discard)
+
+
+def _met(known: Known, current: Current) -> Met:
+    # Of an erased person the histories on disk may still know something for a while.
+    history = History.empty() if known.controls.is_erased else known.history
+    return Met(history, current, controls=known.controls)
+
+
+def _unread(known: Known, current: Current) -> Met:
+    """A person whose choices cannot be read: not personalised, whatever they were before."""
+    return Met(History.empty(), current, ("record",), known.controls.unread())
 
 
 class _Flight:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from data.histories_file import Past
+from recsys.controls import UNREAD, Controls
 from recsys.histories import History
 from serving.current import Current
 
@@ -20,12 +21,15 @@ class Known:
         How many ids had been joined to the person then.
     mark
         As long as the person's mark among the copies is this one, nothing came since.
+    controls
+        What the person chose, as it was read with the rest.
     """
 
     history: History
     upto_seq: int
     joins: int = 0
     mark: str | None = None
+    controls: Controls = UNREAD
 
 
 class Remembered:

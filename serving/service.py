@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
+from data.erasures import Erasures
 from data.home import Home
 from data.record import Outcome, Record
 from data.writer import Writer
+from recsys.bare import NO_BUNDLE
 from recsys.catalog import Item
 from recsys.errors import IdConflict
 from recsys.events import Event, ServedList, millis
@@ -21,21 +23,21 @@ from recsys.recommend import Answer, Request, recommend
 from recsys.rules import DEFAULTS
 from serving.answers import encoded
 from serving.bundles import Watcher
-from serving.current import Current, told_past, until
+from serving.current import Current, until
 from serving.cursors import Cursors
 from serving.errors import NotThere
+from serving.hand import Hand
 from serving.hot import hot_of
 from serving.identity import OPEN, Caller
-from serving.intake import Rejected, Sender, check_batch, quarantine_row
+from serving.intake import NOT_KEPT, Rejected, Sender, check_batch
 from serving.items import check_items
+from serving.keeper import Keeper
 from serving.list_ids import ListIds
 from serving.metrics import Metrics
 from serving.persons import Met, Persons
 from serving.remembered import Remembered
 from serving.settings import Settings
 from serving.shelf import Shelf
-
-NO_BUNDLE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,20 @@ class Service:
         """Where ids of lists come from, and who knows whose they were."""
         return ListIds(self.cursors.key)
 
+    @property
+    def erasures(self) -> Erasures:
+        """Who asked to be forgotten."""
+        return Erasures(self.watcher.home, self.record)
+
+    @property
+    def hand(self) -> Hand:
+        """What persons choose."""
+        return Hand(self.record, self.persons, self.watcher, self.erasures, self.now)
+
+    def keeper(self) -> Keeper:
+        """Who does beside the requests what persons asked for."""
+        return Keeper(self.erasures, self.persons, self.now)
+
     @classmethod
     def of(cls, home: Home, settings: Settings, metrics: Metrics | None = None) -> Self:
         """The service of a shop's home folder.
@@ -174,17 +190,16 @@ class Service:
         """
         at, lap = self.now(), Laps()
         current = self.watcher.current if met is None else met.current
-        if cursor is not None:
-            request = replace(request, shown=self.cursors.read(cursor))
+        request = replace(request, shown=self.cursors.read(cursor), lap=lap)
         if current is None:
             answer = self._empty(request, at)
         else:
             if met is None and request.remaining_ms() <= 0:
+                # No time to ask what the person chose either.
                 met = Met(History.empty(), current, ("deadline:history",))
             met = met or self.persons.near(request.user_id, current)
             lap("read")
             answer = self._answer(request, met, at)
-            lap("list")
         shelf = None if current is None else current.shelf
         answer, body = self._within(at_most, answer, shelf, request.shown)
         lap("encode")
@@ -200,7 +215,7 @@ class Service:
         while True:
             items = answer.served.items
             cursor = self.cursors.after(shown, [item.item_id for item in items])
-            body = encoded(answer, shelf, cursor)
+            body = encoded(answer, shelf, cursor, self.record.choices.privacy.appeal)
             if at_most is None or len(body) <= at_most or not items:
                 return answer, body
             k = min(len(items) - 1, len(items) * at_most // len(body))
@@ -217,15 +232,17 @@ class Service:
 
     def _answer(self, request: Request, met: Met, at: datetime) -> Answer:
         answer = recommend(
-            request,
+            replace(request, controls=met.controls),
             until(met.history, millis(at)),
             met.current.bundle,
             at=at,
             list_id=self.list_ids.make(request.user_id, at),
             language=self.settings.language,
         )
-        if met.degraded:
-            degraded = (*answer.served.degraded, *met.degraded)
+        is_bare = answer.served.bundle == NO_BUNDLE
+        if met.degraded or is_bare:
+            bare = ("no_bundle",) if is_bare else ()
+            degraded = (*bare, *answer.served.degraded, *met.degraded)
             answer = replace(answer, served=replace(answer.served, degraded=degraded))
         return answer
 
@@ -274,8 +291,13 @@ class Service:
             for index, event, outcome in zip(checked.indexes, checked.events, outcomes, strict=True)
             if outcome is Outcome.CONFLICT
         ]
+        rejected += [
+            Rejected(index, NOT_KEPT, "nothing may be kept of this person: they did not agree")
+            for index, outcome in zip(checked.indexes, outcomes, strict=True)
+            if outcome is Outcome.NOT_KEPT
+        ]
         rejected.sort(key=lambda one: one.index)
-        await self.set_aside([quarantine_row(bodies[one.index], one) for one in rejected])
+        await self.set_aside(await self.hand.quarantine_rows(bodies, rejected, caller))
         self._count(outcomes, checked.events, len(rejected), received_at)
         return Receipt(
             outcomes.count(Outcome.ACCEPTED), outcomes.count(Outcome.DUPLICATE), rejected
@@ -303,7 +325,7 @@ class Service:
         StoreUnavailable
             The record cannot take them now; the same batch may be sent again.
         """
-        items, rejected = check_items(bodies)
+        items, rejected = check_items(bodies, self.record.choices.base.blocked)
         changed = await asyncio.to_thread(self.record.put_items, items, at=self.now())
         await self._look_for_items()
         return ItemsReceipt(len(items), changed, rejected)
@@ -346,23 +368,6 @@ class Service:
         )
         await self.persons.changed({guest_id, user_id})
         return is_new
-
-    async def history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
-        """What lists of a person are made from, newest first: at most so many events.
-
-        Of imported events only what histories keep is known; of those that came since, everything.
-        """
-        return await asyncio.to_thread(self._told_history, user_id, limit)
-
-    def _told_history(self, user_id: str, limit: int) -> list[dict[str, Any]]:
-        past = None if self.watcher.current is None else self.watcher.current.past
-        after_seq = 0 if past is None else past.record_seq
-        events = self.record.since(user_id, after_seq=after_seq, limit=limit).events
-        told = [event.body() for event in reversed(events)]
-        if past is not None:
-            for one in self.record.aliases.ids_of(user_id):
-                told += told_past(past, one, limit - len(told))
-        return told
 
     def look(self) -> None:
         """Tell the metrics how things stand with this worker."""

@@ -108,7 +108,7 @@ class Settings(BaseModel):
     history_events
         How many of a person's newest events a list is made from; orders count beyond it.
     remembered_people
-        People whose histories a worker keeps at hand; each takes some 20 kB at the most.
+        People whose histories a worker keeps at hand; each takes some 30 kB at the most.
     features_kept
         Share of the lists that are kept with what their scorer looked at, to compare later.
     max_waiting_events

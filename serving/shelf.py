@@ -17,11 +17,21 @@ class Shelf:
     ----------
     catalog
         In it what a page shows lies ready as JSON: it is put together, not read and written.
+    is_for_minors
+        Whether cards that minors may not see are left out.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, is_for_minors: bool = False) -> None:
         self._catalog = catalog
+        self._is_for_minors = is_for_minors
+        self._minors: Shelf | None = None
         self._kept: dict[int, bytes] = {}
+
+    def for_minors(self) -> "Shelf":
+        """The same for minors: videos without cards of advertising or of what is not for them."""
+        if self._minors is None:
+            self._minors = Shelf(self._catalog, is_for_minors=True)
+        return self._minors
 
     def shown(self, items: Idxs) -> list[bytes]:
         """Of each item its title, what else a page shows and its cards: the inside of an object."""
@@ -51,8 +61,10 @@ class Shelf:
     def _cards(self, items: Idxs) -> dict[int, list[bytes]]:
         """By place in the list, the first cards of a video that are on sale."""
         owners, cards = self._catalog.cards.rows(items)
-        on_sale = self._catalog.on_sale[cards]
-        owners, cards = owners[on_sale], cards[on_sale]
+        may_show = self._catalog.on_sale[cards]
+        if self._is_for_minors:
+            may_show = may_show & ~(self._catalog.ad[cards] | self._catalog.restricted[cards])
+        owners, cards = owners[may_show], cards[may_show]
         ids, shown = self._catalog.ids.raws(cards), self._displays(cards)
         found: dict[int, list[bytes]] = {}
         for owner, item_id, display in zip(owners.tolist(), ids, shown, strict=True):

@@ -1,7 +1,11 @@
 """What the guides repeat of the code is what the code says."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,9 @@ from recsys.reasons import LANGUAGES, Reason
 from recsys.rule_values import rule_of
 from recsys.rules import DEFAULTS, SHAPES, TARGETS, Effect, check_together
 from recsys.scenes import SCENES
-from serving.settings import Settings
+from serving.identity import Scope
+from serving.settings import LimitSettings, Settings, TokenSettings
+from serving.tokens import pseudonym, subject_of
 from training.config import TrainConfig, train_config
 from training.config_shop import MIX, TIERS, TREATMENT
 
@@ -77,8 +83,53 @@ def test_every_scene_and_part_of_the_people_is_told_of():
 def test_defaults_of_the_service_are_the_ones_shown():
     shown = first_toml("operators")
     assert Settings.of(shown) == Settings()
-    # Where copies are kept is a table of its own.
-    assert shown["serve"].keys() == Settings.model_fields.keys() - {"hot"}
+    # These are tables of their own.
+    assert shown["serve"].keys() == Settings.model_fields.keys() - {"hot", "limits", "tokens"}
+
+
+def test_defaults_of_limits_and_tokens_are_the_ones_shown():
+    shown = first_toml("security")
+    assert Settings.of(shown) == Settings()
+    assert shown["limits"].keys() == LimitSettings.model_fields.keys()
+    assert shown["tokens"].keys() == TokenSettings.model_fields.keys()
+
+
+def test_the_backend_of_the_guide_makes_tokens_that_hold():
+    (code,) = re.findall(r"^```python\n(.*?)^```", page("security"), re.M | re.S)
+    backend = {}
+    exec(code, backend)
+    secrets = {backend["KID"]: backend["SECRET"]}
+    at, tokens = datetime.now(UTC), Settings().tokens
+    made = backend["token_for"]("open-1")
+    said = {"audience": tokens.audience, "at": at, "longest_s": tokens.longest_s}
+    assert subject_of(made, secrets, **said) == backend["pseudonym"]("open-1")
+    assert backend["pseudonym"]("open-1") == pseudonym(
+        backend["OWN_SECRET"], backend["APP_ID"], "open-1"
+    )
+
+
+def test_the_backend_in_node_makes_tokens_that_hold():
+    if shutil.which("node") is None:
+        pytest.skip("NOT TESTED: there is no node here")
+    code = re.search(r"^```js\n(.*?)^```", page("security"), re.M | re.S)[1]
+    secret, own, app_id = bytes(range(32)), b"own", "wx01"
+    said = {"DAPEI_TOKEN_SECRET": secret.hex(), "OWN_SECRET": own.decode(), "APP_ID": app_id}
+    done = subprocess.run(
+        ["node", "-e", code + "\nconsole.log(tokenFor('open-1'))"],
+        env=os.environ | said,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kid = re.search(r"KID = '(\w+)'", code)[1]
+    held = {"audience": "dapei", "at": datetime.now(UTC), "longest_s": 7_200}
+    sub = subject_of(done.stdout.strip(), {kid: secret}, **held)
+    assert sub == pseudonym(own, app_id, "open-1")
+
+
+def test_every_scope_is_told():
+    for scope in Scope:
+        assert f"`{scope}`" in page("security")
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -27,6 +27,7 @@ ORDER = [
     "tiers",
     "watching",
     "interactions",
+    "trust",
     "mix",
     "models",
     "blend",
@@ -46,6 +47,7 @@ ORDER = [
     "claims",
     "soundness",
     "bundle",
+    "bare",
     "bundle_files",
     "pointer",
     "ladder",
@@ -61,6 +63,8 @@ ORDER = [
 ]
 # Rooms apart from the order, and all that each may import of `recsys`.
 APART = {
+    "blocked": set[str](),
+    "controls": {"blocked", "errors", "ids", "events", "catalog", "histories"},
     "files": {"errors"},
     "kernels": set[str](),
     "kernels_best": {"kernels"},

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from data.home import Home
 from recsys.errors import RecsysError
-from training.cycle import Trained, collect, is_up_to_date, seconds
+from training.cycle import Trained, collect, is_up_to_date, seconds, tidy
 from training.cycle import train as train_home
 from training.release import GATE_RULE
 from training.report import split_line, summary_table
@@ -79,6 +79,8 @@ def turn(home: Home, config: Path | None, *, goes_on: bool) -> int:
     """One turn; returns its exit code. If turns go on, an error of one is told, not raised."""
     try:
         said = configured(home.root, config)
+        if gone := tidy(home, datetime.now(UTC)):
+            Console().print(f"deleted: {gone}", highlight=False)
         n_events = collect(home)
         Console().print(f"{n_events:,} new events", highlight=False)
         if is_up_to_date(home, said):

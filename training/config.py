@@ -180,6 +180,9 @@ class TrainConfig:
         At most so many test persons a scene when a new bundle is evaluated; 0 means everybody.
     scorer_people
         At most so many persons a scene that scorers learn from and are judged on.
+    pair_cap
+        How many times its usual votes of a day a pair of items may get (`recsys.trust`); 0 means
+        that every event teaches, repeats of a day included.
     weights
         What an event of each type is worth.
     models
@@ -201,6 +204,7 @@ class TrainConfig:
     seed: int = 1
     people: int = 2_000
     scorer_people: int = 1_200
+    pair_cap: float = 0.0
     weights: Mapping[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     models: Mapping[str, ModelConfig] = field(default_factory=lambda: dict(_MODELS))
     pipelines: Mapping[str, Pipeline] = field(default_factory=lambda: dict(_PIPELINES))
@@ -259,6 +263,7 @@ def _trained(config: TrainConfig, table: dict[str, Any]) -> TrainConfig:
         "seed": int,
         "people": int,
         "scorer_people": int,
+        "pair_cap": float,
     }
     check_names(table, (*plain, "weights"), "[train]")
     values: dict[str, Any] = {

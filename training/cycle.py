@@ -8,10 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from data.erasing import finish_erasures
 from data.histories_build import are_fresh, build_histories
 from data.home import Home
 from data.lake import Lake
 from data.record import Record
+from data.retention import Trimmed, trim
 from recsys.bundle_files import read_manifest, write
 from recsys.errors import BundleError, ConfigError
 from recsys.pointer import drop_old, pointed, publish
@@ -86,6 +88,14 @@ def _figures_in_use(home: Home, public: VerifyKey) -> dict[str, Any] | None:
     return manifest["figures"] if manifest else None
 
 
+def tidy(home: Home, now: datetime) -> str:
+    """End erasures that were asked for, and delete what is past its limit; says what went."""
+    n_erased = finish_erasures(home, now=now) if home.has_record else 0
+    gone = trim(home, now=now) if home.has_record else Trimmed()
+    told = {"persons": n_erased, "events": gone.events + gone.lake, "lists": gone.lists}
+    return ", ".join(f"{n:,} {what}" for what, n in told.items() if n)
+
+
 def collect(home: Home) -> int:
     """Bring the record's new events and items to the lake, and the histories up to date.
 
@@ -108,9 +118,20 @@ def made_of(home: Home, config: TrainConfig) -> dict[str, Any]:
     return {
         "lake_version": lake.manifest().version,
         "item_version": lake.item_version(),
+        "choices": _choices_version(home),
         "config": hashlib.sha256(repr(config).encode()).hexdigest()[:16],
         "code_version": version("dapei"),
     }
+
+
+def _choices_version(home: Home) -> int:
+    if not home.has_record:
+        return 0
+    record = Record.of(home)
+    try:
+        return record.choices.version()
+    finally:
+        record.close()
 
 
 def is_up_to_date(home: Home, config: TrainConfig) -> bool:

@@ -13,6 +13,7 @@ from recsys.errors import ConfigError, InvalidInput
 from recsys.evaluation import Answers, Case, Contest, Question
 from recsys.events import EventType, moment
 from recsys.interactions import Taste
+from recsys.rules import Rule
 from recsys.scenes import MEASURED, SCENES, scene_named
 from recsys.variety import Takers, Traits
 from training.cases import HeldOut, checkout_cases, held_out_cases, home_cases
@@ -67,12 +68,15 @@ class Plan:
         Whether figures along the list and of finer parts of the people are told.
     has_losses
         Whether it is measured what answering from prepared lists loses.
+    rules
+        The shop's, which pipelines compared with themselves are also put under.
     """
 
     against: TrainConfig | None = None
     is_ablated: bool = False
     is_detailed: bool = True
     has_losses: bool = False
+    rules: tuple[Rule, ...] = ()
 
 
 def questions(
@@ -159,7 +163,7 @@ def evaluate_bundles(
     asked: Sequence[Question],
     bundles: Sequence[Bundle],
     *,
-    is_ablated: bool = False,
+    plan: Plan | None = None,
     progress: Progress = quiet,
 ) -> Evaluation:
     """Ask a bundle, and one it is compared with, about what came after the data of both.
@@ -176,6 +180,7 @@ def evaluate_bundles(
     ConfigError
         Nothing came after.
     """
+    plan = plan or Plan()
     split_ms = max(bundle.data_until_ms for bundle in bundles) + 1
     before, since = shop.before(split_ms), shop.since(split_ms)
     if len(since.histories.events) == 0:
@@ -190,7 +195,8 @@ def evaluate_bundles(
         catalog=shop.catalog,
         traits=Traits.of(shop.catalog, takers(before, config)),
         against=others[0] if others else None,
-        is_ablated=is_ablated,
+        is_ablated=plan.is_ablated,
+        rules=plan.rules,
         n_verdicts=len(asked),
         seed=config.seed,
     )
@@ -231,6 +237,7 @@ def _contest(
         traits=Traits.of(shop.catalog, takers(shop, config)),
         against=None if plan.against is None else learned(plan.against),
         is_ablated=plan.is_ablated,
+        rules=plan.rules,
         n_verdicts=n_questions,
         is_detailed=plan.is_detailed,
         seed=config.seed,

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from data.home import Home
 from data.mapping import held_out
+from data.record import Record
 from recsys.bundle_files import read
 from recsys.catalog import KIND_WORDS, Kind
 from recsys.comparison import VERDICT_RULE, Verdict
@@ -19,6 +20,7 @@ from recsys.evaluation import Answers, Question
 from recsys.events import EventType
 from recsys.pointer import bundle_ids, pointed
 from recsys.recommend import MAX_K
+from recsys.rules import Rule
 from recsys.scenes import MEASURED, SCENES
 from recsys.signing import VerifyKey
 from training.cases import HeldOut
@@ -85,7 +87,10 @@ AgainstOption = Annotated[
 ]
 AblateOption = Annotated[
     bool,
-    typer.Option("--ablate", help="Each pipeline without each of its sources, and each alone."),
+    typer.Option(
+        "--ablate",
+        help="Each pipeline without each of its sources, each alone, and all under the rules.",
+    ),
 ]
 FailOption = Annotated[
     bool, typer.Option("--fail-if-worse", help="Exit code 3 if any verdict is worse.")
@@ -143,7 +148,8 @@ def evaluate(
         raise typer.BadParameter("post_checkout needs a split by time", param_hint="--scene")
     wish = Wish(home=Home(home), config=config, test=test, bundle=bundle, against=against)
     with stoppable(), bars() as progress:
-        plan = Plan(is_ablated=ablate, has_losses=report is not None)
+        rules = rules_of(Home(home)) if ablate else ()
+        plan = Plan(is_ablated=ablate, has_losses=report is not None, rules=rules)
         found = evaluation_of(wish, asked, plan, progress)
     show(found)
     keep(found, json, report)
@@ -205,9 +211,7 @@ def evaluation_of(wish: Wish, asked: list[Question], plan: Plan, progress: Progr
     if wish.of_bundles:
         public = VerifyKey.load(wish.home.keys)
         found = [read(wish.home.bundles / one, public) for one in wish.bundle_ids()]
-        return evaluate_bundles(
-            shop, config, asked, found, is_ablated=plan.is_ablated, progress=progress
-        )
+        return evaluate_bundles(shop, config, asked, found, plan=plan, progress=progress)
     if wish.against is not None:
         plan = replace(plan, against=configured(wish.home.root, Path(wish.against)))
     if wish.test is None:
@@ -215,6 +219,15 @@ def evaluation_of(wish: Wish, asked: list[Question], plan: Plan, progress: Progr
     rows = held_out(*wish.test).select("user_id", "item_id", "type").iter_rows()
     acts = [HeldOut(user_id, item_id, EventType(number)) for user_id, item_id, number in rows]
     return evaluate_on_file(shop, config, asked, acts, plan=plan, progress=progress)
+
+
+def rules_of(home: Home) -> tuple[Rule, ...]:
+    """The rules that hold in a shop, defaults included."""
+    record = Record.of(home)
+    try:
+        return record.rules.held().effective
+    finally:
+        record.close()
 
 
 def keep(found: Evaluation, json: Path | None, report: Path | None) -> None:

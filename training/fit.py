@@ -13,6 +13,7 @@ from recsys.facts import Facts
 from recsys.interactions import SENT, Rows, Taste, Weighting
 from recsys.models.base import Model
 from recsys.models.served_loss import sampled, served_recall
+from recsys.trust import PairCap, trusted
 from recsys.watching import WatchCurve
 from training.config import ALL_TYPES, TrainConfig
 from training.scorers import learned_scorers
@@ -56,6 +57,7 @@ def fit(
         How a model learns; who fits often may remember what was learned before.
     """
     as_of_ms = shop.until_ms if as_of_ms is None else as_of_ms
+    shop = _believed(shop, config)
 
     def fitted(past: Shop, moment_ms: int) -> Bundle:
         return _models(past, config, moment_ms, progress, learn)
@@ -85,6 +87,14 @@ def fit(
         reach=scorers.reach,
         facts=facts,
     ).ready()
+
+
+def _believed(shop: Shop, config: TrainConfig) -> Shop:
+    """The shop without what is not believed, where the configuration says so."""
+    if not config.pair_cap:
+        return shop
+    kept = trusted(shop.histories, PairCap(factor=config.pair_cap), shop.risk).kept
+    return replace(shop, histories=shop.histories.keeping(kept))
 
 
 def _models(

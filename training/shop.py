@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.histories_build import are_fresh, build_histories
 from data.histories_file import Past
@@ -14,9 +15,10 @@ from recsys.catalog import Catalog, Item
 from recsys.errors import ConfigError
 from recsys.events import EARLIEST_AT, millis
 from recsys.histories import UNDATED, Histories, History
-from recsys.ids import IdMap
+from recsys.ids import IdMap, Mask
 from recsys.interactions import DAY_MS
 from training.exposures import Exposure, exposures
+from training.risk import read_risk
 
 # Where no days are named, the last events are held out, this share of the dated ones.
 HELD_OUT_SHARE = 0.1
@@ -34,6 +36,8 @@ class Shop:
         Events of items that the catalogue does not hold.
     exposures
         What people saw of lists that were served here.
+    risk
+        Shape (n_persons,). What the shop thinks of each account, 0 to 4; None if it does not say.
     """
 
     catalog: Catalog
@@ -41,6 +45,7 @@ class Shop:
     histories: Histories
     n_left_out: int = 0
     exposures: tuple[Exposure, ...] = ()
+    risk: NDArray[np.int8] | None = None
 
     @classmethod
     def of(cls, items: list[Item], past: Past) -> Self:
@@ -99,6 +104,18 @@ class Shop:
             )
         return split_ms
 
+    def of_persons(self, chosen: Mask) -> "Shop":
+        """The shop as if there were only the chosen persons, one value a person."""
+        counts = np.diff(self.histories.offsets)
+        events = self.histories.events.take(np.repeat(chosen, counts))
+        offsets = np.concatenate([[0], np.cumsum(counts[chosen])]).astype(np.int64)
+        ids = self.user_ids.texts.all()
+        return replace(
+            self,
+            user_ids=IdMap.of([ids[place] for place in np.flatnonzero(chosen).tolist()]),
+            histories=Histories(events, offsets),
+        )
+
     def before(self, split_ms: int) -> "Shop":
         """The shop as if nothing had happened from a moment on; undated events stay."""
         at_ms = self.histories.events.at_ms
@@ -140,8 +157,21 @@ def load(home: Home) -> Shop:
     past = Past.open(home.histories) if are_fresh(home) else build_histories(home)
     if not items or past is None or len(past.histories.events) == 0:
         raise ConfigError(f"{home.root} holds no items or no events; allowed: `dapei import` first")
-    shop = Shop.of(items, past)
-    return replace(shop, exposures=tuple(_seen(home, shop)))
+    shop = _heard(home, Shop.of(items, past))
+    risk = read_risk(home.risk_path, shop.user_ids)
+    return replace(shop, exposures=tuple(_seen(home, shop)), risk=risk)
+
+
+def _heard(home: Home, shop: Shop) -> Shop:
+    """The shop without what persons did from whom models may not learn."""
+    if not home.has_record:
+        return shop
+    record = Record.of(home)
+    try:
+        silent = np.array(record.choices.silent(shop.user_ids.texts.all()), dtype=np.bool_)
+    finally:
+        record.close()
+    return shop.of_persons(~silent) if silent.any() else shop
 
 
 def _seen(home: Home, shop: Shop) -> list[Exposure]:

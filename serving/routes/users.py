@@ -24,7 +24,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/v1/users/{user_id:path}/history")
     async def history(user_id: str, request: Request) -> Response:
         check_text("user_id", user_id, limit=TEXT_LIMITS["user_id"], error=InvalidInput)
-        events = await service.history(user_id, queried(request, HistoryQuery).limit)
+        events = await service.hand.history(user_id, queried(request, HistoryQuery).limit)
         body = orjson.dumps({"user_id": user_id, "events": events})
         return Response(body, media_type="application/json")
 

@@ -171,7 +171,7 @@ def test_a_record_that_cannot_be_read_says_so(record, outside):
 
 def test_another_schema_is_refused(record, place, outside):
     outside("UPDATE state SET value = 99 WHERE name = 'schema'")
-    with pytest.raises(ConfigError, match="got version 99; this program reads 1 to 5"):
+    with pytest.raises(ConfigError, match="got version 99; this program reads 1 to 6"):
         Record.at(place)
 
 

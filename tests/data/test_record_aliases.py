@@ -104,7 +104,8 @@ def test_the_ids_of_a_person_are_told_whichever_is_asked_for(record):
 def test_a_join_is_told_with_who_when_and_why(record):
     record.aliases.join(GUEST, PERSON, at=NOW, who="key-1")
     (row,) = record.audit.after(0, limit=9)
-    assert row.deed == Deed("key-1", "join", PERSON, "guest guest-7001 logged in")
+    guest, person = map(record.choices.privacy.name_of, (GUEST, PERSON))
+    assert row.deed == Deed("key-1", "join", person, f"guest {guest} logged in")
     assert row.at == NOW
 
 

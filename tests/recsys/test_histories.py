@@ -95,3 +95,26 @@ def test_value_is_what_the_event_is_about():
     assert np.isnan(event_value(event("a", EventType.LIKE)))
     assert order_key(None) == 0
     assert order_key("order-1") not in (0, order_key("order-2"))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5),
+            st.integers(0, 3),
+            st.sampled_from([EventType.ORDER, EventType.REFUND, EventType.VIEW]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(0, 6), min_size=1, max_size=4),
+)
+def test_what_stands_is_what_no_refund_took_back_however_often_one_asks(acts, days):
+    history = History.of([at_day(day, idx, type) for day, idx, type in acts])
+    for day in days:
+        as_of_ms = int((NOW + timedelta(days=day)).timestamp() * 1_000)
+        kept = history.standing(as_of_ms)
+        wanted = history.take(~history.undone(as_of_ms))
+        assert (kept.item.tolist(), kept.type.tolist()) == (
+            wanted.item.tolist(),
+            wanted.type.tolist(),
+        )

@@ -1,5 +1,6 @@
 """A shop with keys for servers and a secret for user tokens, and what tests send to it."""
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,12 @@ SECRET, KID = bytes(range(32)), "00c0ffee"
 def bearer(credential: str) -> dict[str, str]:
     """The header that carries a key or token."""
     return {"authorization": f"Bearer {credential}"}
+
+
+def filled(path: str, **ids: str) -> str:
+    """The path of a route with ids in its places."""
+    said = {"item_id": "item-1001", "user_id": "user-5001"} | ids
+    return re.sub(r"\{(\w+)(:path)?\}", lambda part: said.get(part[1], "id-1"), path)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from serving.app import PARTS
 from serving.identity import Scope
 from serving.openapi import OPERATIONS
 from serving.openapi_examples import EXAMPLES
-from tests.security.conftest import bearer
+from tests.security.conftest import bearer, filled
 
 PEOPLE = [f"user-{5001 + n}" for n in range(50)]
 ROUTES = sorted(ACCESS)
@@ -27,17 +27,15 @@ REFUSED = {401: "unauthorized", 403: "forbidden"}
 NOT_FOR_USERS = {"error": "not_found", "detail": "Not Found"}
 
 
-def path_of(path: str, user_id: str = "user-5001") -> str:
-    return path.replace(":path", "").format(user_id=user_id, item_id="item-1001")
-
-
 def sent(keyed, way, headers, *, user_id="user-5001", **more):
     """A request as the description shows it."""
     method, path = way
     body = EXAMPLES[f"{method.lower()} {path.replace(':path', '')}"].get("body")
     said = {"content": orjson.dumps(body)} if body is not None else {}
     headers = headers | ({"content-type": "application/json"} if said else {})
-    return keyed.client.request(method, path_of(path, user_id), headers=headers, **said | more)
+    return keyed.client.request(
+        method, filled(path, user_id=user_id), headers=headers, **said | more
+    )
 
 
 def refusal(keyed, way, sender) -> str | None:
@@ -63,6 +61,9 @@ MAY = {
     "GET /v1/items/{item_id:path}": "items all",
     "POST /v1/aliases": "users all",
     "GET /v1/users/{user_id:path}/history": "users all",
+    "GET /v1/rules": "rules all",
+    "PUT /v1/rules/{rule_id}": "rules all",
+    "DELETE /v1/rules/{rule_id}": "rules all",
 }
 SENDERS = ["none", "user", *Scope, "all"]
 DESCRIBED = [way for way in ROUTES if way != ("GET", "/openapi.json")]
@@ -253,7 +254,7 @@ def test_a_field_too_many_is_refused_and_does_nothing(still_keyed, way, extra):
     body = EXAMPLES[operation.example]["body"] | extra
     before = still_keyed.service.record.last_seq(), still_keyed.service.record.item_version()
     answer = still_keyed.client.request(
-        method, path_of(path), json=body, headers=still_keyed.as_server()
+        method, filled(path), json=body, headers=still_keyed.as_server()
     )
     assert answer.status_code == 422
     after = still_keyed.service.record.last_seq(), still_keyed.service.record.item_version()

@@ -86,7 +86,7 @@ class Shop:
         write_atomic(self.home.histories / POINTER, version.encode())
 
     def service(self, **settings) -> Service:
-        record, said = Record.open(self.home.record_path), Settings(poll_s=0.05, **settings)
+        record, said = Record.of(self.home), Settings(poll_s=0.05, **settings)
         return Service(
             record=record,
             writer=Writer(record, max_waiting_events=50_000),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from recsys.scenes import SCENES
+from serving import openapi_hand
 from serving.cursors import MAX_SHOWN, MAX_TEXT
 from serving.openapi import OPERATIONS
 from tests.test_guides import page
@@ -54,7 +55,15 @@ def test_every_example_is_taken(client):
             assert answer.json().get("rejected", []) == [], (method, path, answer.text)
 
 
-@pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: one.example)
+# What is in a person's hand has a guide of its own, and the shop's backend the same paths.
+HERE = [
+    one
+    for one in OPERATIONS
+    if not one.path.startswith("/v1/me") and one.example not in openapi_hand.examples()
+]
+
+
+@pytest.mark.parametrize("one", HERE, ids=lambda one: one.example)
 def test_every_path_has_an_example(one):
     assert one.example in {pattern(method, path) for method, path, _ in REQUESTS}
 

@@ -10,6 +10,7 @@ from data.record import Record
 from recsys.errors import StoreUnavailable
 from recsys.events import EventType
 from recsys.recommend import Request
+from serving.bench_faults_shop import until
 from serving.persons import Persons
 from serving.remembered import Remembered
 from tests.planted import NOW, event, item
@@ -25,6 +26,7 @@ FIELDS = [
     "arms",
     "cursor",
     "controls",
+    "minors",
     "items",
 ]
 ITEM_FIELDS = [
@@ -58,7 +60,9 @@ def test_an_answer_has_every_field_in_order(still):
     assert list(answer) == FIELDS
     assert [list(one) for one in answer["items"]] == [ITEM_FIELDS] * 4
     assert [one["rank"] for one in answer["items"]] == [0, 1, 2, 3]
-    assert (answer["arms"], answer["controls"]) == ([], {})
+    assert (answer["arms"], answer["minors"]) == ([], None)
+    links = {"off": "/v1/me/personalisation", "tags": "/v1/me/tags", "appeal": None}
+    assert answer["controls"] == links
     assert (answer["bundle"], answer["pipeline"]) == ("bundle-1", "home-test")
 
 
@@ -180,6 +184,36 @@ def test_without_a_bundle_the_list_is_valid_and_says_so(shop):
     assert list(answer) == FIELDS
     assert (answer["items"], answer["degraded"]) == ([], ["no_bundle"])
     assert not answer["personalised"]
+
+
+def test_without_a_bundle_the_list_is_of_what_the_shop_has(shop):
+    record = Record.open(shop.home.record_path)
+    record.put_items([*ITEMS[:4], ITEMS[6], item(5, available=False)], at=NOW)
+    record.close()
+    with shop.client() as client:
+        answer = ask(client)
+        assert set(ids(answer)) == {one.item_id for one in (*ITEMS[:4], ITEMS[6])}
+        assert (answer["degraded"][0], answer["bundle"]) == ("no_bundle", "none")
+        assert not answer["personalised"]
+        assert client.get("/readyz").json()["bundle"] is None
+        # What the person does counts at once: a refused item does not come again.
+        said = [shop.body(1, item_id="item-1000", type="dislike", user_id="user-5001")]
+        assert client.post("/v1/events", json={"events": said}).status_code == 202
+        assert "item-1000" not in ids(ask(client))
+        shop.publish()
+        until(lambda: ask(client)["bundle"] == "bundle-1")
+        assert "no_bundle" not in ask(client)["degraded"]
+
+
+def test_without_a_bundle_an_item_put_in_is_shown_and_one_switched_off_is_not(shop):
+    with shop.client() as client:
+        assert ids(ask(client)) == []
+        body = {"items": [{"item_id": "first", "kind": "product", "title": "first"}]}
+        assert client.put("/v1/items", json=body).status_code == 200
+        assert ids(ask(client)) == ["first"]
+        off = {"item_ids": ["first"], "available": False}
+        assert client.post("/v1/items/availability", json=off).status_code == 200
+        assert ids(ask(client)) == []
 
 
 def test_a_shop_without_items_gives_a_valid_list(shop):

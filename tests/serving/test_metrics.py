@@ -47,7 +47,8 @@ def test_answers_are_counted_by_route_and_status(client):
 def test_the_time_of_each_part_of_a_list_is_measured(client):
     ask(client)
     found = told(client)
-    for stage in ("read", "list", "encode"):
+    parts = ("read", "context", "sources", "filters", "scorer", "seats", "reasons", "encode")
+    for stage in parts:
         assert found["dapei_stage_seconds_count", stage] == 1
 
 
