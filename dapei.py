@@ -38,6 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("serving.keys_cli", "Keys of servers, and what user tokens are made of."),
     "rules": ("serving.rules_cli", "List, try out, set and drop rules about lists."),
     "record": ("data.record_cli", "Copy the record while it is written to, put it back, check it."),
+    "simulate": (
+        "training.simulation.cli",
+        "A shop of known tastes that lives against the pipeline, and the stories it must hold.",
+    ),
     "privacy": (
         "data.privacy_cli",
         "Forget a person, copy what is known of one, keep to the limits.",

@@ -75,11 +75,17 @@ OPEN = "no keys configured: loopback only"
 
 
 def start(
-    home: Path, *, port: int = 0, workers: int = 1, log: Path | None = None, told: str = OPEN
+    home: Path,
+    *,
+    port: int = 0,
+    workers: int = 1,
+    log: Path | None = None,
+    told: str = OPEN,
+    options: tuple[str, ...] = (),
 ) -> Served:
     """Start the service; returns when its socket listens, before it is ready."""
     command = [sys.executable, "-m", "dapei", "serve", "--home", str(home)]
-    command += ["--port", str(port), "--workers", str(workers)]
+    command += ["--port", str(port), "--workers", str(workers), *options]
     with (log or Path(os.devnull)).open("ab") as stderr:
         parent = subprocess.Popen(
             command,

@@ -1,0 +1,1 @@
+"""The simulated shop: people of known tastes who live against the real pipeline."""

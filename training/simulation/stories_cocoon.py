@@ -1,0 +1,73 @@
+"""The story of the cocoon: a person of one interest, thirty days long, still sees other things."""
+
+from copy import deepcopy
+
+import numpy as np
+
+from recsys.bundle import Bundle
+from recsys.histories import History
+from recsys.interactions import DAY_MS
+from training.sample_goods import TASTES, Ints
+from training.simulation.acts import IN_SHOP
+from training.simulation.behaviour import Behaviour, Pages
+from training.simulation.ground import Figures, in_lived
+from training.simulation.lived import Lived, padded
+from training.simulation.market import TASTE_OF
+from training.simulation.people import COLD, WARM
+from training.simulation.stories import Story
+from training.simulation.wants import Wants
+
+DAYS, ENDS = 30, 3
+# Seed of how people act; the same with the rules and without.
+SEED = 13
+
+
+def cocoon(lived: Lived) -> Figures:
+    """Entropy of categories in the last lists against the first, with the rules and with none."""
+    return Figures(_kept(lived, lived.bundle), _kept(lived, lived.bundle.ruled(())))
+
+
+def _kept(lived: Lived, bundle: Bundle) -> float:
+    """Mean over people of one taste each, one of every taste."""
+    world = lived.world
+    people, rng = deepcopy(world.people), np.random.default_rng(SEED)
+    one_each = np.arange(len(TASTES))
+    people.steady[one_each] = COLD
+    people.steady[one_each, one_each] = WARM
+    people.walk[one_each] = 0.0
+    behaviour = Behaviour(Wants(people, world.market, world.behaviour.wants.nature), rng)
+    stock, pasts = world.market.stock.copy(), _pasts(lived)
+    entropies = []
+    for day in range(DAYS):
+        lists = [lived.listed(past, bundle=bundle, days_on=day) for past in pasts]
+        entropies.append(np.mean([_entropy(lived, one) for one in lists]))
+        items = padded(lists)
+        at_ms = np.full(len(pasts), lived.now_ms + day * DAY_MS + 1_000)
+        pages = Pages(one_each, at_ms, one_each, items, np.full(len(pasts), IN_SHOP))
+        done = behaviour.live(pages).acts.histories()
+        pasts = [past.merged(done[person]) for person, past in enumerate(pasts)]
+    world.market.stock[:] = stock
+    return float(np.mean(entropies[-ENDS:]) / np.mean(entropies[:ENDS]))
+
+
+def _pasts(lived: Lived) -> list[History]:
+    """Each begins with two videos of their taste."""
+    market = lived.world.market
+    return [lived.watched(market.of_taste(taste, is_product=False)[:2]) for taste in TASTES]
+
+
+def _entropy(lived: Lived, listed: Ints) -> float:
+    """Of the roots of categories in a list, in nats."""
+    counts = np.bincount(TASTE_OF[lived.world.market.ware[listed]])
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+COCOON = Story(
+    number=12,
+    name="Cocoon",
+    measures="entropy of categories in the last lists of thirty days, as a part of the first",
+    least=0.85,
+    off="no rule asks for more than one interest",
+    tell=in_lived(cocoon),
+)

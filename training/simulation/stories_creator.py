@@ -1,0 +1,93 @@
+"""The story of a creator on Channels: who bought and followed comes back for what is new there."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+
+from recsys.events import EventType, Platform
+from recsys.histories import History
+from training.sample_goods import PLATFORMS, Ints
+from training.simulation.acts import IN_SHOP
+from training.simulation.behaviour import Behaviour, Pages
+from training.simulation.ground import Figures, in_lived
+from training.simulation.lived import Lived, padded
+from training.simulation.planted import TRUSTED
+from training.simulation.stories import Story
+from training.simulation.wants import Wants
+
+PEOPLE = 20
+# Each list is looked at so often, as buying is rare and only its rate counts.
+TIMES = 100
+# Seed of how lists are looked at, the same for both groups.
+SEED = 11
+
+
+def channels(lived: Lived) -> Figures:
+    """Orders of a new arrival among who ordered and followed, against the same people unheard.
+
+    Both groups trust the creator alike; the shop heard of it from the first only. For the control
+    it heard of neither.
+    """
+    lived.open_today()
+    people = lived.cold("咖啡", PEOPLE)
+    heard, unheard = [], []
+    for person in people.tolist():
+        before = lived.past(person)
+        heard.append(lived.listed(before.merged(_followed(lived))))
+        unheard.append(lived.listed(before))
+    rates = [_rate(lived, people, lists) for lists in (heard, unheard)]
+    # As if one more had been bought in each group: a rate of nothing has no ratio.
+    one = 1.0 / (len(people) * TIMES)
+    return Figures((rates[0] + one) / (rates[1] + one), 1.0)
+
+
+def _followed(lived: Lived) -> History:
+    """An order from a creator's video on Channels, a follow, three days ago."""
+    market = lived.world.market
+    clips = np.flatnonzero(
+        (market.creator == market.creators.index(TRUSTED)) & (market.published_ms < lived.now_ms)
+    )
+    clips = clips[~market.is_product[clips]]
+    channel = PLATFORMS.index(Platform.CHANNELS)
+    watched = replace(
+        lived.watched(clips[:2], days_ago=3),
+        platform=np.full(2, channel, dtype=np.int8),
+    )
+    order = lived.did(EventType.ORDER, [market.positions["old-trusted"]], days_ago=2.9, order=920)
+    return watched.merged(order).merged(lived.did(EventType.FOLLOW, clips[:1], days_ago=2.8))
+
+
+def _rate(lived: Lived, people: Ints, lists: list[Ints]) -> float:
+    """Orders of the creator's new product for one look at a list."""
+    market = lived.world.market
+    at_ms = np.full(len(people), lived.now_ms)
+    pages = Pages(
+        people, at_ms, np.arange(len(people)), padded(lists), np.full(len(people), IN_SHOP)
+    )
+    product, rng, n_orders = market.positions["new-trusted"], np.random.default_rng(SEED), 0
+    for _ in range(TIMES):
+        trusting = deepcopy(lived.world.people)
+        trusting.trust[:, market.creators.index(TRUSTED)] = 1.0
+        stocked = replace(market, stock=market.stock + len(people))
+        acts = (
+            Behaviour(Wants(trusting, stocked, lived.world.behaviour.wants.nature), rng)
+            .live(pages)
+            .acts
+        )
+        n_orders += int(((acts.type == EventType.ORDER) & (acts.item == product)).sum())
+    return n_orders / (len(people) * TIMES)
+
+
+CREATOR = (
+    Story(
+        number=6,
+        name="Channels",
+        measures="orders of a creator's new arrival among who ordered and followed, as times of "
+        "those of the control group",
+        least=1.5,
+        off="the shop heard nothing of the order and the follow",
+        tell=in_lived(channels),
+        is_last=True,
+    ),
+)

@@ -1,0 +1,81 @@
+"""Tells stories in worlds of fixed seeds, and says which of them are proved."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from training.fit import Progress, quiet
+from training.simulation.ground import Ground
+from training.simulation.stories import Story, Told, is_proved
+from training.simulation.stories_balance import BALANCE
+from training.simulation.stories_buying import BUYING
+from training.simulation.stories_cocoon import COCOON
+from training.simulation.stories_creator import CREATOR
+from training.simulation.stories_shop import SHOP
+from training.simulation.stories_taste import TASTE
+
+EVERY = (*TASTE, *BUYING, *SHOP, *CREATOR, BALANCE, COCOON)
+STORIES: dict[int, Story] = {
+    story.number: story for story in sorted(EVERY, key=lambda one: one.number)
+}
+# The worlds: nobody chose them.
+SEEDS = tuple(range(1, 21))
+
+
+def told(
+    stories: Sequence[Story], seeds: Sequence[int], progress: Progress = quiet
+) -> Iterator[Told]:
+    """Every story in every world, world by world."""
+    for done, seed in enumerate(seeds):
+        progress("worlds", done, len(seeds))
+        with tempfile.TemporaryDirectory() as folder:
+            ground = Ground(seed, Path(folder))
+            for story in sorted(stories, key=lambda one: one.is_last):
+                yield Told(story=story, seed=seed, figures=story.tell(ground))
+            ground.close()
+    progress("worlds", len(seeds), len(seeds))
+
+
+def unproved(every: Sequence[Told]) -> list[Story]:
+    """The stories that do not hold in enough worlds, or hold without their mechanism."""
+    return [story for story in _stories(every) if not is_proved(_of(every, story))]
+
+
+def table(every: Sequence[Told]) -> Table:
+    """One line a story: in how many worlds it held, in how many its control was red."""
+    made = Table(title="Stories of the simulated shop", title_justify="left")
+    for name in ("", "story", "holds", "median", "least", "control red", "median off", ""):
+        made.add_column(name)
+    for story in _stories(every):
+        own = _of(every, story)
+        made.add_row(
+            str(story.number),
+            story.name,
+            f"{sum(one.holds for one in own)}/{len(own)}",
+            f"{_median([one.figures.figure for one in own]):.2f}",
+            f"{story.least:.2f}",
+            f"{sum(one.is_red for one in own)}/{len(own)}",
+            f"{_median([one.figures.control for one in own]):.2f}",
+            "holds" if is_proved(own) else "does not hold",
+        )
+    return made
+
+
+def lines(every: Sequence[Told]) -> str:
+    """JSON, one object a story and world, one line each."""
+    return "".join(json.dumps(one.plain(), ensure_ascii=False) + "\n" for one in every)
+
+
+def _stories(every: Sequence[Told]) -> list[Story]:
+    return [STORIES[number] for number in sorted({one.story.number for one in every})]
+
+
+def _of(every: Sequence[Told], story: Story) -> list[Told]:
+    return [one for one in every if one.story is story]
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
