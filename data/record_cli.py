@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from data.home import Home
+from data.privacy import KEY_NAME
 from data.record import Record
 from recsys.errors import ConfigError
 
@@ -46,7 +47,10 @@ def restore(copy: CopyArgument, home: HomeOption) -> None:
         n_events = record.last_seq()
     finally:
         record.close()
-    Console().print(f"{home} has a record of {n_events:,} events", highlight=False, soft_wrap=True)
+    told = f"{home} has a record of {n_events:,} events"
+    if not (shop.keys / KEY_NAME).exists():
+        told += f"; copy {KEY_NAME} of the home it came from into {shop.keys} before anything else"
+    Console().print(told, highlight=False, soft_wrap=True)
 
 
 @group.command()

@@ -21,7 +21,8 @@ _TO_2 = (
 # By the version they start from. Later versions only have more tables: those are made before, and
 # the number keeps programs out that would not know of them.
 _TO_6 = (
-    "INSERT INTO state (name, value) VALUES ('controls', 0), ('erasure', 0), ('privacy_key', 0)",
+    "INSERT INTO state (name, value) VALUES ('controls', 0), ('erasure', 0), ('privacy_key', 0)"
+    " ON CONFLICT DO NOTHING",
 )
 _STEPS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: (), 3: (), 4: (), 5: _TO_6}
 

@@ -137,7 +137,7 @@ def features(racing: Racing, asked: Asked, catalog: Catalog, facts: Facts) -> Va
             np.unique(basket) if len(basket) else basket,
             _of_person(person, asked.at_ms),
         ),
-        (racing.fused, racing.opinions, _extra(racing)),
+        (racing.fused, np.ascontiguousarray(racing.opinions), _extra(racing)),
     )
     return columns.T
 

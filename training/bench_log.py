@@ -1,6 +1,6 @@
 """What `sv_` sets say of impressions: who was shown what, when, where, and what came of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from training.bench_trial import Log
 Floats = NDArray[np.float64]
 OUTCOMES = ("long", "like")
 # What an event is made of, in `History`.
-_COLUMNS = ("item", "type", "at_ms", "value", "duration_s", "order")
+_COLUMNS = tuple(column.name for column in fields(History))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,8 +1,11 @@
+import shutil
+
 import pytest
 from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from data.home import Home
+from data.privacy import KEY_NAME
 from data.record import Record
 from data.record_cli import app
 from data.record_store import file_url
@@ -30,7 +33,11 @@ def run(*words: object) -> str:
 def test_a_copy_put_into_a_blank_home_is_the_same_record(home, tmp_path):
     copy, blank = tmp_path / "copy.db", tmp_path / "blank"
     assert run("backup", copy, "--home", home.root).startswith("0 the record is copied")
-    assert "has a record of 9 events" in run("restore", copy, "--home", blank)
+    told = run("restore", copy, "--home", blank)
+    assert "has a record of 9 events; copy privacy.key of the home it came from" in told
+    with pytest.raises(ConfigError, match="under another key than keys/privacy.key"):
+        run("check", "--home", blank)
+    shutil.copy(home.keys / KEY_NAME, Home(blank).keys / KEY_NAME)
     whole = "0 9 events are whole, 0 damaged the audit is whole"
     assert run("check", "--home", blank) == run("check", "--home", home.root) == whole
 

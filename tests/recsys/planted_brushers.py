@@ -43,6 +43,7 @@ class Acts:
             value=np.full(n, np.nan, dtype=np.float32),
             duration_s=np.full(n, np.nan, dtype=np.float32),
             order=np.zeros(n, dtype=np.int64),
+            platform=np.zeros(n, dtype=np.int8),
         )
         offsets = np.searchsorted(self.person[order], np.arange(n_persons + 1))
         return Histories(events, offsets.astype(np.int64))
