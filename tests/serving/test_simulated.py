@@ -48,7 +48,7 @@ def refused(home: Path, host: str) -> str:
     words = ["--home", str(home), "--host", host, "--simulated-clock"]
     done = CliRunner().invoke(serve_app, words)
     assert done.exit_code == 2
-    return " ".join(done.output.split())
+    return " ".join(done.output.replace("│", " ").split())
 
 
 def test_a_shop_that_has_keys_keeps_the_real_time(tmp_path):
