@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("data.record_cli", "Copy the record while it is written to, put it back, check it."),
     "simulate": (
         "training.simulation.cli",
-        "A shop of known tastes that lives against the pipeline, and the stories it must hold.",
+        "Let people of known tastes live in a new shop, or tell the stories a shop must hold.",
     ),
     "privacy": (
         "data.privacy_cli",

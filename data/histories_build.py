@@ -20,7 +20,7 @@ from data.runs import person_ranges
 from recsys.arrays import flat, save
 from recsys.errors import StoreUnavailable
 from recsys.events import PLATFORM_NUMBERS, EventType, Platform, choice_key, text_key
-from recsys.files import fsync_tree, locked, make_folder, write_atomic
+from recsys.files import fsync_folder, fsync_tree, locked, make_folder, write_atomic
 from recsys.histories import SHARED_BY, SHARED_TYPES, UNDATED, History, order_key
 from recsys.ids import IdMap, Ints
 
@@ -68,6 +68,8 @@ def build_histories(
         _write(lake, manifest, draft, progress or _silent)
         fsync_tree(draft)
         draft.rename(home.histories / version)
+        # A disk may keep the pointer's new name and lose the folder's, though that came first.
+        fsync_folder(home.histories)
         write_atomic(home.histories / POINTER, version.encode("ascii"))
         _remove_old(home.histories)
     past = Past.open(home.histories)

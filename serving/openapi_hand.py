@@ -108,6 +108,7 @@ ROWS = (
         "What was done with items of a tag speaks no more",
         shapes.TagAnswer,
         {"tag": "露营", "removed": True},
+        errors=("404", "422", "503"),
     ),
     Row(
         "put",
@@ -115,6 +116,7 @@ ROWS = (
         "It speaks again",
         shapes.TagAnswer,
         {"tag": "露营", "removed": False},
+        errors=("404", "422", "503"),
     ),
     Row(
         "post",
@@ -132,6 +134,7 @@ ROWS = (
         "The item may come again",
         shapes.RefusalAnswer,
         {"item_id": "product-1121", "not_interested": False},
+        errors=("404", "422", "503"),
     ),
     Row(
         "get",

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from dapei import command_line
 from data.home import Home
+from data.privacy import Privacy
 from data.record import Record
 from recsys.errors import ConfigError, InvalidInput
 from serving.token_secrets import TokenSecrets
@@ -70,7 +71,7 @@ def test_a_token_by_hand_is_one_that_holds(run, tmp_path):
     assert subject_of(token, secrets.good_at(at), **said) == "user-5001"
     assert deeds(tmp_path) == [
         ("olga", "token_rotate", kid, "grace 7200 s"),
-        ("olga", "token_new", "user-5001", "good for 60 s"),
+        ("olga", "token_new", Privacy.of(Home(tmp_path)).name_of("user-5001"), "good for 60 s"),
     ]
 
 

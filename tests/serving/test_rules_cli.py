@@ -49,7 +49,7 @@ def run(home, *words):
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def written(tmp_path, text):

@@ -181,7 +181,10 @@ POPULAR_ONLY = {
     "sources": {
         **{
             name: {"weight": 0}
-            for name in ("item_knn", "als", "tags", "cards", "newness", "transitions")
+            for name in (
+                *("item_knn", "als", "tags", "cards", "newness", "transitions"),
+                *("creators", "choices"),
+            )
         },
         "popular": {"weight": 1.0},
     },

@@ -105,7 +105,10 @@ def test_weights_of_common_events_only_and_no_decay_without_times():
 def test_one_source_or_one_type_of_event_is_weighed_against_nothing():
     dropped = {
         name: {"weight": 0}
-        for name in ("als", "tags", "cards", "newness", "transitions", "popular")
+        for name in (
+            *("als", "tags", "cards", "newness", "transitions", "popular"),
+            *("creators", "choices"),
+        )
     }
     config = train_config({"pipelines": {"home": {"sources": dropped}}})
     found = knobs(config, "home", {EventType.ORDER: 9}, is_dated=False)
