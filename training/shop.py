@@ -77,9 +77,11 @@ class Shop:
 
     @property
     def until_ms(self) -> int:
-        """The time of the last event; where nothing has a time, any time does."""
+        """The time of the last event; where none has one, of the item that came out last."""
         dated = self.dated_ms()
-        return dated[1] if dated else millis(EARLIEST_AT)
+        if dated:
+            return dated[1]
+        return int(self.catalog.published_ms.max(initial=millis(EARLIEST_AT)))
 
     def split_ms(self, holdout_days: float | None) -> int:
         """From when on events are held out: the last days, or the last tenth of the events.

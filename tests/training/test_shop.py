@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_undated_shop_cannot_be_split():
     with pytest.raises(ConfigError, match="no event has a time; use --test"):
         shop.split_ms(None)
     assert shop.until_ms == millis(EARLIEST_AT)
+
+
+def test_an_undated_shop_is_asked_when_all_its_items_are_out():
+    """Or what is not out yet would be hidden from every list of an evaluation."""
+    shop = shop_of(history((0, UNDATED)))
+    items = [item(n, published_at=NOW + timedelta(days=n)) for n in range(5)]
+    shop = replace(shop, catalog=Catalog.of(items))
+    assert shop.until_ms == millis(NOW + timedelta(days=4))
 
 
 def test_last_event_is_the_moment_of_the_data():
