@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from recsys import kernels
 from tests.servers import postgresql, redis_server
+
+# A busy machine is no mistake of what is tested.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 __all__ = ["postgresql", "redis_server"]
 
