@@ -1,4 +1,4 @@
-"""Items with a claim to be seen now: campaigns, what is meant for this person, sent to them, due.
+"""Items with a claim to be seen now: campaigns, what is for, sent or sold to this person, due.
 
 Nothing need have been learned of them; they get seats of their own, among their kind, and stages
 hold for them as for all others.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.fresh import place
 from recsys.histories import History
@@ -42,11 +42,15 @@ LIVE_SCENE, HOME, AFTER_ORDER = "live", "home", "post_checkout"
 # A model of this name says of the person's own items how likely each is bought again within days;
 # so likely is due, and so many at once are reminded of.
 REPURCHASE = "repurchase"
-DUE, MAX_DUE = 0.2, 2
+DUE, MAX_DUE = 0.1, 2
 # What a friend sent is shown for so long.
 SENT_DAYS = 14
 REMINDED = (HOME, AFTER_ORDER)
-IMPRESSION = int(EventType.IMPRESSION)
+IMPRESSION, PLAY, VIEW = (
+    int(one) for one in (EventType.IMPRESSION, EventType.PLAY, EventType.VIEW)
+)
+# What a video sells has a seat for so long after so much of it, or so many seconds, were watched.
+WATCHED_DAYS, WATCHED, READ_S = 1, 0.5, 5.0
 CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
 
 
@@ -116,6 +120,7 @@ class Claims:
         found = [self.claiming(context)]
         if context.scene == HOME:
             found.append(sent_by_friends(context.history, context.at_ms))
+            found.append(sold_there(context.history, catalog, context.at_ms)[1])
         repurchase = models.get(REPURCHASE)
         if isinstance(repurchase, NextBasket) and context.scene in REMINDED:
             found.append(repurchase.due(context.row, catalog.durable, MAX_DUE, DUE))
@@ -170,6 +175,34 @@ def sent_by_friends(history: History, at_ms: int) -> Idxs:
     waiting = ~among(history.item, np.unique(history.item[~is_shown]))
     found: Idxs = history.item[np.flatnonzero(is_sent & waiting)[::-1]]
     return found
+
+
+def sold_there(history: History, catalog: Catalog, at_ms: int) -> tuple[int, Idxs]:
+    """The last video or note of a day that was watched, and what it sells first, if that waits.
+
+    Waiting is what the person did nothing with yet.
+    """
+    start = int(np.searchsorted(history.at_ms, at_ms - WATCHED_DAYS * DAY_MS))
+    for act in range(len(history) - 1, start - 1, -1):
+        if history.type[act] not in (PLAY, VIEW) or not _is_watched(history, act, catalog):
+            continue
+        cards = catalog.cards.row(int(history.item[act]))[:1]
+        acted = history.item[start:][history.type[start:] != IMPRESSION]
+        return int(history.item[act]), cards[~among(cards, acted)].astype(np.int32)
+    return -1, np.empty(0, dtype=np.int32)
+
+
+def _is_watched(history: History, act: int, catalog: Catalog) -> bool:
+    """Whether an act is of a video and kept somebody: half of it, or a note for some seconds."""
+    item_idx = int(history.item[act])
+    if catalog.kind[item_idx] != Kind.VIDEO:
+        return False
+    said_s = history.duration_s[act]
+    length_s = catalog.duration_s[item_idx] if np.isnan(said_s) else said_s
+    if np.isnan(length_s) or (history.type[act] == VIEW and length_s > 0):
+        return False
+    # Nothing said of the time is less than any.
+    return bool(history.value[act] >= max(WATCHED * length_s, READ_S))
 
 
 def _each_once(found: list[Idxs]) -> Idxs:

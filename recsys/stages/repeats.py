@@ -23,9 +23,12 @@ def excluded(candidates: Candidates, context: Context, _catalog: Catalog) -> Can
 
 
 def bought(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
-    """Remove durable products the person bought and did not give back."""
+    """Remove durable products the person bought and did not give back, and what is not used up."""
     owned = among(candidates.items, context.history.standing(context.at_ms).items_of(ORDER))
-    return candidates.without(_of_kind(owned, candidates, catalog, PRODUCT, catalog.durable))
+    removed = _of_kind(owned, candidates, catalog, PRODUCT, catalog.durable)
+    if context.resting is not None and len(context.resting):
+        removed |= among(candidates.items, context.resting)
+    return candidates.without(removed)
 
 
 def seen(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
