@@ -215,9 +215,9 @@ class Record:
         """The same events, and how far they go; those of every id of the person."""
         asked = said_to(self._store.dialect).newest_of_person
         values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
-        found = self._store.found(asked.text, values)
         # Read after the events, so that what a person chose is never older than these.
-        controls = self.choices.of(user_id)
+        found, chosen = self._store.found((asked.text, values), self.choices.asked(user_id))
+        controls = self.choices.told(chosen)
         if not found:
             return News([], after_seq, 0, controls)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -75,8 +75,15 @@ class Choices:
 
     def of(self, user_id: str) -> Controls:
         """What a person chose."""
+        return self.told(*self._store.found(self.asked(user_id)))
+
+    def asked(self, user_id: str) -> tuple[str, tuple[Any, ...]]:
+        """The statement that finds what a person chose, and its values."""
         asked = choices_of(self._store.dialect)
-        found = self._store.found(asked.text, asked.values(person=self.privacy.name_of(user_id)))
+        return asked.text, asked.values(person=self.privacy.name_of(user_id))
+
+    def told(self, found: Sequence[tuple[Any, ...]]) -> Controls:
+        """What a person chose, of the rows that were found."""
         return self.kept(*found[0]).controls if found else self.base
 
     def within(self, connection: Connection, user_id: str) -> Controls:

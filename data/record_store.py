@@ -109,8 +109,8 @@ class Store:
         except UnicodeDecodeError as cause:
             raise StoreUnavailable(_UNREADABLE) from cause
 
-    def found(self, text: str, values: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
-        """What a statement in the driver's own words finds; a tenth of the cost of the long way.
+    def found(self, *asked: tuple[str, tuple[Any, ...]]) -> list[Sequence[tuple[Any, ...]]]:
+        """What statements in the driver's own words find, by turns; cheaper than the long way.
 
         Raises
         ------
@@ -124,8 +124,10 @@ class Store:
             raise StoreUnavailable(f"the record cannot be read now: {_why(cause)}") from cause
         try:
             cursor = connection.cursor()
-            cursor.execute(text, values)
-            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            found: list[Sequence[tuple[Any, ...]]] = []
+            for text, values in asked:
+                cursor.execute(text, values)
+                found.append(cursor.fetchall())
         except driver.Error as cause:
             self._drop(connection, cause)
             raise StoreUnavailable(f"the record cannot be read now: {cause}") from cause
@@ -133,7 +135,7 @@ class Store:
             raise StoreUnavailable(_UNREADABLE) from cause
         finally:
             connection.close()
-        return rows
+        return found
 
     def _drop(self, connection: PoolProxiedConnection, cause: Exception) -> None:
         """Let go of a connection that failed, and of all others if the server went away."""
