@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -59,7 +60,7 @@ class Source:
     model: str
     of: str = "history"
     weight: float = 1.0
-    limit: int = 200
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,9 +334,11 @@ class Course:
     def told_of(self, candidates: Candidates) -> Racing:
         """The candidates with what every source says of each; a failed source says nothing."""
         items, sources = candidates.items, self.pipeline.sources
-        opinions = np.full((len(sources), len(items)), np.nan, dtype=np.float32)
+        opinions = np.empty((len(sources), len(items)), dtype=np.float32)
         for place_, source in enumerate(sources):
-            if f"source:{source.name}" not in self.failed:
+            if self.failed and f"source:{source.name}" in self.failed:
+                opinions[place_] = np.nan
+            else:
                 row = _row(source, self.context)
                 opinions[place_] = self.models[source.model].score_of(row, items)
         void = self._void(items)
@@ -353,11 +356,11 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
+        kinds, has_videos = _in_turn(self.context.kinds)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
-        n_videos = int(counts[0]) if kinds[0] == Kind.VIDEO else 0
+        n_videos = int(counts[0]) if has_videos else 0
         return order, (n_videos, len(order) - n_videos)
 
     def _admitted(self, candidates: Candidates, n: int) -> Candidates:
@@ -370,6 +373,13 @@ class Course:
         """The k best, the kinds taking turns by their share."""
         order, counts = self._best(candidates, k)
         return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
+
+
+@cache
+def _in_turn(kinds: tuple[Kind, ...]) -> tuple[Idxs, bool]:
+    """The kinds in the order in which they take turns, and whether videos are the first."""
+    found = np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
+    return found, bool(found[0] == Kind.VIDEO)
 
 
 def _row(source: Source, context: Context) -> Row:

@@ -40,7 +40,7 @@ BLOCK = 64
 DRAWN = 4
 # Multiplied by it, modulo the number of items, positions are shuffled; golden ratio of 2^32.
 STEP = 2_654_435_769
-IMPRESSION = int(EventType.IMPRESSION)
+IMPRESSION, VIDEO = int(EventType.IMPRESSION), int(Kind.VIDEO)
 # What notes call items that come although they were to come less often.
 CAPPED = "cap"
 
@@ -195,7 +195,7 @@ class Steering:
             table[:, number] = limit.column(self.k)
         moves, no_moves = self.orders.moves, np.zeros(len(items), dtype=np.int32)
         order, broken = kernels_place.seated(
-            (catalog.kind[items] == Kind.VIDEO).astype(np.int8),
+            (catalog.kind[items] == VIDEO).view(np.int8),
             no_moves if moves is None else moves[items],
             fixed,
             labels,

@@ -36,6 +36,7 @@ ORDER = [
     "ranker",
     "seats",
     "reach",
+    "bars",
     "pipeline",
     "stages",
     "scenes",
