@@ -120,9 +120,8 @@ class Bars:
             (self.named, self.n_anywhere, self.n_durables),
             self.needs,
             (catalog.kind, catalog.durable, catalog.category, catalog.audience),
-            (self.open, self.published_ms, self.expires_ms),
+            (self.open, self.published_ms, self.expires_ms, self.at_ms),
             self.meant,
-            self.at_ms,
         )
         for mask in self.closed:
             removed |= mask[items]

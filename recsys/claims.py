@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
 from recsys.fresh import place
@@ -22,13 +23,11 @@ from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
 from recsys.pipeline import (
-    Candidates,
     Context,
     Course,
     Pipeline,
     Placed,
     Source,
-    among,
 )
 from recsys.tiers import Treatment
 

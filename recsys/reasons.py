@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys import kernels_acts
 from recsys.campaigns import Offer
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.claims import Claims, words_of
 from recsys.events import EventType
@@ -16,7 +17,11 @@ from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Because
-from recsys.pipeline import Candidates, Context, Pipeline, Source, among
+from recsys.pipeline import (
+    Context,
+    Pipeline,
+    Source,
+)
 from recsys.scenes import About, scene_named
 
 TITLE_SHOWN = 24

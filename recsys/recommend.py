@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
@@ -22,7 +23,6 @@ from recsys.interactions import Row
 from recsys.ladder import followed
 from recsys.mix import Share
 from recsys.pipeline import (
-    Candidates,
     Context,
     Course,
     Lap,

@@ -7,10 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.ids import Mask
 from recsys.ladder import filled
-from recsys.pipeline import Candidates, Course, Placed
+from recsys.pipeline import (
+    Course,
+    Placed,
+)
 
 
 def uncrowded(placed: Placed, course: Course, bundle: Bundle) -> Placed:

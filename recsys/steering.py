@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recsys import kernels_place
 from recsys.bars import Bars
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates, among
 from recsys.catalog import Idxs, Kind
 from recsys.events import EventType
 from recsys.ids import Mask, hash64
@@ -19,12 +20,10 @@ from recsys.models.base import Because
 from recsys.pipeline import (
     MAX_SCORED,
     SOURCE_MS,
-    Candidates,
     Context,
     Course,
     Placed,
     Source,
-    among,
 )
 from recsys.ruled import Capping, Exposing, Orders
 from recsys.seats import Limit
