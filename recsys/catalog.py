@@ -15,6 +15,7 @@ from recsys.campaigns import MAX_CAMPAIGNS, Campaigns, campaign_of
 from recsys.errors import InvalidItem
 from recsys.events import check_text, choice_key, millis
 from recsys.ids import IdMap, Ints, Mask, Texts
+from recsys.once import Once
 
 Idxs = NDArray[np.int32]
 
@@ -214,7 +215,7 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Catalog:
+class Catalog(Once):
     """Every item as columns, one value a position; what a bundle carries and a request reads.
 
     Attributes
@@ -325,6 +326,25 @@ class Catalog:
     def __len__(self) -> int:
         """How many items there are."""
         return len(self.ids)
+
+    @property
+    def latest_ms(self) -> int:
+        """When the last of all items comes out; from then on nothing has to be asked of it."""
+        return self.once("latest", lambda: int(self.published_ms.max(initial=0)))
+
+    @property
+    def expiring_ms(self) -> int:
+        """When the first of all items expires."""
+        never = np.iinfo(np.int64).max
+        expires_ms = self.expires_ms
+        return self.once(
+            "expiring", lambda: int(expires_ms.min(initial=never, where=expires_ms != 0))
+        )
+
+    @property
+    def is_for_some(self) -> bool:
+        """Whether any item is meant for a part of the people."""
+        return self.once("some", lambda: bool(self.audience.any()))
 
     def of_kind(self, kind: Kind) -> Idxs:
         """Positions of one kind, ascending."""

@@ -136,8 +136,7 @@ class Claims:
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
         new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
         new.parts[-1] = 1.0
-        for name in course.pipeline.stages:
-            new = course.stages[name](new, context, catalog)
+        new = course.allowed(new)
         new = new.take(np.flatnonzero(np.isin(catalog.kind[new.items], context.kinds)))
         if len(new) == 0:
             return replace(placed, candidates=old)

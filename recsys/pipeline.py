@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_race
+from recsys.bars import Bars
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
 from recsys.controls import FREE, Controls, Halved
@@ -68,7 +69,7 @@ class Pipeline:
     Parameters
     ----------
     stages
-        Names in the closed table of stages, applied in this order.
+        Names in the closed table of stages; all of them hold.
     fusion_k
         Constant of reciprocal-rank fusion; 60 is that of Cormack et al. 2009. Smaller makes the
         first ranks count more.
@@ -175,9 +176,6 @@ def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
     return found
 
 
-Stage = Callable[[Candidates, Context, Catalog], Candidates]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
     """What a scorer made of the candidates.
@@ -245,6 +243,8 @@ class Course:
 
     Parameters
     ----------
+    bars
+        What the pipeline's stages keep out of this list.
     remaining_ms
         What is left of the request's time; less work is begun the less there is.
     failed
@@ -257,7 +257,7 @@ class Course:
     context: Context
     catalog: Catalog
     models: Mapping[str, Model]
-    stages: Mapping[str, Stage]
+    bars: Bars
     remaining_ms: RemainingMs = unhurried
     failed: list[str] = field(default_factory=list)
     lap: Lap = untimed
@@ -283,10 +283,13 @@ class Course:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
         candidates = self.sourced()
         self.lap("sources")
-        for name in self.pipeline.stages:
-            candidates = self.stages[name](candidates, self.context, self.catalog)
+        candidates = self.allowed(candidates)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
         return self._for_sale(self._admitted(candidates, n))
+
+    def allowed(self, candidates: Candidates) -> Candidates:
+        """The candidates that every stage lets through, in their order."""
+        return candidates.without(self.bars.removed(candidates.items))
 
     def _for_sale(self, candidates: Candidates) -> Candidates:
         """Without what speaks for the products of videos that have none left to sell."""

@@ -36,7 +36,7 @@ from recsys.pipeline import (
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
 from recsys.spacing import uncrowded
-from recsys.stages import ALWAYS, STAGES
+from recsys.stages import ALWAYS, barring
 from recsys.steering import SPEAKING, steered, under_rules
 from recsys.tiers import standing_of
 
@@ -250,8 +250,7 @@ def _joined(
     context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
     if bundle.fresh is not None:
         row = _row(context.history, bundle, context.at_ms)
-        stages = [STAGES[name] for name in course.pipeline.stages]
-        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        placed = bundle.fresh.joined(placed, row, course)
         course = replace(course, pipeline=with_source(course.pipeline))
         models[SOURCE] = bundle.fresh
     if bundle.claims is not None:
@@ -274,7 +273,7 @@ def course_of(bundle: Bundle, context: Context, request: Request | None = None) 
         context=context,
         catalog=bundle.catalog,
         models=bundle.models,
-        stages=STAGES,
+        bars=barring(stages, context, bundle.catalog),
         remaining_ms=unhurried if request is None else request.remaining_ms,
         lap=untimed if request is None else request.lap,
     )

@@ -1,6 +1,6 @@
 """What rules do to one list: what they add to the race, and who sits where."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_place
+from recsys.bars import Bars
 from recsys.bundle import Bundle
 from recsys.catalog import Idxs, Kind
 from recsys.events import EventType
@@ -27,6 +28,7 @@ from recsys.pipeline import (
 )
 from recsys.ruled import Capping, Exposing, Orders
 from recsys.seats import Limit
+from recsys.stages import barring
 
 PIN, EXPOSURE, EXPLORATION = "pin", "exposure", "exploration"
 ADDING = (PIN, EXPOSURE, EXPLORATION)
@@ -240,9 +242,13 @@ class Steering:
 
     def _pins(self) -> Iterator[tuple[int, int]]:
         pins = [(seat, item_idx) for seat, item_idx in self.orders.pins if seat < self.k]
+        if not pins:
+            return
         items = np.array([item_idx for _, item_idx in pins], dtype=np.int32)
-        allowed = set(self._allowed(items, lambda name: name not in ABOUT_THE_PERSON).tolist())
-        return ((seat, item_idx) for seat, item_idx in pins if item_idx in allowed)
+        asked = [name for name in self.course.pipeline.stages if name not in ABOUT_THE_PERSON]
+        bars = barring(asked, self.course.context, self.course.catalog)
+        allowed = set(self._allowed(items, bars).tolist())
+        yield from ((seat, item_idx) for seat, item_idx in pins if item_idx in allowed)
 
     def _exposed(self, known: set[int]) -> Iterator[tuple[int, str, None]]:
         """Items that impressions are owed to, as many as are due."""
@@ -264,7 +270,7 @@ class Steering:
         published_ms = self.course.catalog.published_ms[drawn]
         if one.new_ms:
             drawn = drawn[published_ms > self.course.context.at_ms - one.new_ms]
-        found = self._allowed(drawn, lambda _: True)
+        found = self._allowed(drawn, self.course.bars)
         owed: list[int] = found[~self._is_late(found)].tolist()
         return owed
 
@@ -282,7 +288,7 @@ class Steering:
         at = np.arange(block * BLOCK, min((block + 1) * BLOCK, n_items), dtype=np.int64)
         items = (at * _coprime(n_items) % n_items).astype(np.int32)
         items = items[~(self.course.catalog.ad[items] | among(items, race.items))]
-        items = self._allowed(items, lambda _: True)
+        items = self._allowed(items, self.course.bars)
         items = items[~self._is_late(items)]
         probability = self.k * self.orders.explored / (n_blocks * max(len(items), 1))
         left = items.tolist()
@@ -290,20 +296,14 @@ class Steering:
             item_idx = left.pop(int(self._chance(f"explored {turn}") * len(left)))
             yield item_idx, EXPLORATION, min(probability, 1 / n_blocks)
 
-    def _allowed(self, items: Idxs, asked: Callable[[str], bool]) -> Idxs:
-        """Those of the items that the stages asked let through, each once."""
+    def _allowed(self, items: Idxs, bars: Bars) -> Idxs:
+        """Those of the items that are of a kind shown and not barred, each once."""
         if len(items) == 0:
             return items
-        context, catalog = self.course.context, self.course.catalog
         items = np.array(list(dict.fromkeys(items.tolist())), dtype=np.int32)
-        items = items[np.isin(catalog.kind[items], context.kinds)]
-        items = items[catalog.published_ms[items] <= context.at_ms]
-        parts = np.zeros((len(self.course.pipeline.sources), len(items)))
-        left = Candidates(items, np.zeros(len(items)), parts)
-        for name in dict.fromkeys(("on_sale", *self.course.pipeline.stages)):
-            if asked(name):
-                left = self.course.stages[name](left, context, catalog)
-        return left.items
+        if len(self.course.context.kinds) < len(Kind):
+            items = items[np.isin(self.course.catalog.kind[items], self.course.context.kinds)]
+        return items[~bars.removed(items)]
 
     def _free_seat(self, number: int, n: int, taken: dict[int, Added]) -> int:
         """A seat in the second half of the number-th of n equal stretches, or the next free one.
