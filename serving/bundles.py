@@ -44,7 +44,7 @@ class Made(NamedTuple):
     version: int
     rule_version: int = -1
 
-    def with_items(self, items: list[Item], version: int) -> "Made":
+    def with_items(self, items: Iterable[Item], version: int) -> "Made":
         """The same up to a later version."""
         return self._replace(overlay=self.overlay.with_items(items), version=version)
 

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 
 import pytest
@@ -82,18 +83,20 @@ def test_a_worker_that_dies_is_replaced(tmp_path):
 
 
 def test_a_new_worker_gets_its_share_of_the_connections(tmp_path):
-    with running(tmp_path, workers=2) as served:
+    with running(tmp_path, workers=2) as served, ExitStack() as open_until_here:
         until(lambda: len(served.workers()) == 2)
         os.kill(served.workers()[0], signal.SIGKILL)
         # For as long as the next one starts there is only one to take them.
         until(lambda: len(served.workers()) == 1)
-        kept = [HTTPConnection("127.0.0.1", served.port, timeout=10) for _ in range(8)]
-        leaving = [one for one in kept if is_told_to_leave(one)]
+        kept = [HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(8)]
+        for one in kept:
+            open_until_here.enter_context(closing(one))
+        leaving: list[HTTPConnection] = []
         until(lambda: leaving.extend(filter(is_told_to_leave, kept)) or leaving, 30)
+        # Those that had been asked already when the new one began.
+        leaving += filter(is_told_to_leave, kept)
         assert len(leaving) == 4
         assert not any(map(is_told_to_leave, kept))
-        for one in kept:
-            one.close()
 
 
 def is_told_to_leave(connection: HTTPConnection) -> bool:
