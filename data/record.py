@@ -35,6 +35,7 @@ from data.record_rules import Rules
 from data.record_statements import (
     Outcome,
     bodies_of,
+    changed_since,
     counted,
     counter,
     insert_events,
@@ -271,7 +272,7 @@ class Record:
 
     def items(self) -> Iterator[Item]:
         """All items, those that changed last come last."""
-        return iter(self.changed_items(0))
+        return iter({item.item_id: item for item in self.changed_items(0)}.values())
 
     def switch_items(self, item_ids: Sequence[str], *, available: bool, at: datetime) -> list[str]:
         """Take items off sale or back on; the ids that no item has, the others are switched."""
@@ -299,16 +300,19 @@ class Record:
         with self._reading() as connection:
             return counter(connection, "item_version") or 0
 
-    def changed_items(self, after_version: int) -> list[Item]:
-        """Items that are newer than a version, oldest change first."""
-        table = tables.items
-        newer = (
-            select(table.c.item_id, table.c.body)
-            .where(table.c.version > after_version)
-            .order_by(table.c.version, table.c.item_id)
-        )
-        with self._reading() as connection:
-            return [item_of(item_id, body) for item_id, body in connection.execute(newer)]
+    def changed_items(self, after_version: int) -> Iterator[Item]:
+        """Items that are newer than a version, oldest change first, a page at a time.
+
+        An item that changes while this reads is told again, with what it has become.
+        """
+        last = (after_version + 1, "")
+        while True:
+            with self._reading() as connection:
+                page = changed_since(connection, last, ITEMS_A_TRANSACTION)
+            yield from (item_of(row.item_id, row.body) for row in page)
+            if len(page) < ITEMS_A_TRANSACTION:
+                return
+            last = (page[-1].version, page[-1].item_id)
 
     def latest_items(self, limit: int) -> list[Item]:
         """The items that changed last, at most so many, oldest change first."""

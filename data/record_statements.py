@@ -266,6 +266,15 @@ def bodies_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, byte
     return {row[0]: row[1] for row in found}
 
 
+def changed_since(connection: Connection, last: tuple[int, str], limit: int) -> Found:
+    """Items behind one, given by version and id, in the order of their changes."""
+    items, (version, item_id) = tables.items.c, last
+    # The first condition is what the index is asked for.
+    behind = (items.version >= version) & ((items.version > version) | (items.item_id > item_id))
+    asked = select(items.version, items.item_id, items.body).where(behind)
+    return connection.execute(asked.order_by(items.version, items.item_id).limit(limit)).all()
+
+
 def write_items(
     connection: Connection, bodies: dict[str, bytes], *, changed_ms: int, replace: bool
 ) -> int:
