@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BOUGHT_TAG = "bought_tag"
     WATCHED_TAG = "watched_tag"
     LIKED_TAG = "liked_tag"
+    VIEWED_VIDEO_TAG = "viewed_video_tag"
     VIEWED_TAG = "viewed_tag"
     ON_CARD = "on_card"
     SHOWS = "shows"
@@ -72,7 +73,7 @@ class Reason(StrEnum):
 # To look a member up costs more than all else there is to say of an item.
 ON_CARD, SHOWS, VIEWED = Reason.ON_CARD, Reason.SHOWS, Reason.VIEWED
 POPULAR, SELECTION = Reason.POPULAR, Reason.SELECTION
-VIDEO = int(Kind.VIDEO)
+VIDEO, PLAY = int(Kind.VIDEO), int(EventType.PLAY)
 
 LANGUAGES: dict[str, dict[Reason, str]] = {
     "en": {
@@ -84,6 +85,7 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.BOUGHT_TAG: "bought {what} products",
         Reason.WATCHED_TAG: "watched {what} videos",
         Reason.LIKED_TAG: "liked {what} videos",
+        Reason.VIEWED_VIDEO_TAG: "looked at {what} videos",
         Reason.VIEWED_TAG: "looked at {what} products",
         Reason.ON_CARD: "sold in {what}, which you watched",
         Reason.SHOWS: "shows {what}, which you looked at",
@@ -104,7 +106,7 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.FOR_RETURNING: "for who ordered before",
         Reason.FOR_MEMBER: "for members",
         Reason.FOR_LAPSED: "to welcome you back",
-        Reason.DUE: "you usually buy it again about now",
+        Reason.DUE: "it may be time to buy it again",
         Reason.SENT: "a friend sent you this",
         Reason.SENT_THIS: "a friend sent you {what}",
         Reason.SENT_TAG: "a friend sent you something about {what}",
@@ -123,6 +125,7 @@ LANGUAGES: dict[str, dict[Reason, str]] = {
         Reason.BOUGHT_TAG: "买过{what}商品",
         Reason.WATCHED_TAG: "看过{what}视频",
         Reason.LIKED_TAG: "喜欢过{what}视频",
+        Reason.VIEWED_VIDEO_TAG: "浏览过{what}视频",
         Reason.VIEWED_TAG: "浏览过{what}商品",
         Reason.ON_CARD: "看过的{what}里有售",
         Reason.SHOWS: "介绍浏览过的{what}",
@@ -185,24 +188,16 @@ _OF_SOURCE = {
     "exploration": Reason.UNTRIED,
 }
 
+LIKING = frozenset(
+    {EventType.LIKE, EventType.FAVOURITE, EventType.SHARE, EventType.COMMENT, EventType.FOLLOW}
+)
 # Acts that take something back, and tell only that the item was looked at.
 AGAINST = (EventType.DISLIKE, EventType.UNCART, EventType.REFUND)
 # What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.BOUGHT, frozenset({EventType.ORDER})),
     (Reason.CARTED, frozenset({EventType.CART})),
-    (
-        Reason.LIKED,
-        frozenset(
-            {
-                EventType.LIKE,
-                EventType.FAVOURITE,
-                EventType.SHARE,
-                EventType.COMMENT,
-                EventType.FOLLOW,
-            }
-        ),
-    ),
+    (Reason.LIKED, LIKING),
     (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
     # An impression speaks only of what a friend sent.
@@ -240,6 +235,8 @@ class Explainer:
     ----------
     standing
         The person's history without orders they gave back.
+    beside
+        What the list stands beside, with new items that models do not know.
     """
 
     pipeline: Pipeline
@@ -248,6 +245,7 @@ class Explainer:
     catalog: Catalog
     models: Mapping[str, Tells]
     language: str
+    beside: tuple[int, ...] = ()
 
     def explain(self, candidates: Candidates) -> list[tuple[str, str]]:
         """For each candidate the name of its strongest source, and the sentence.
@@ -297,7 +295,11 @@ class Explainer:
             if because is None:
                 continue
             if because.tag_idx is not None:
-                found[place] = self._of_tag(because.tag_idx, is_basket)
+                found[place] = (
+                    self._of_shared(because.tag_idx, int(items[place]))
+                    if is_basket
+                    else self._of_tag(because.tag_idx)
+                )
             elif because.item_idx is not None:
                 spoken.append(place)
                 own_items.append(because.item_idx)
@@ -311,6 +313,8 @@ class Explainer:
         self, items: list[int], own_items: list[int], is_basket: bool
     ) -> list[str | None]:
         """What to say of items that items of the person's own, or of the basket, spoke for."""
+        if is_basket and self.beside:
+            own_items = [self._meant(own_idx) for own_idx in own_items]
         own, standing = np.array(own_items, dtype=np.int32), self.standing
         titles = self.catalog.titles.raws(own)
         acts = kernels_acts.lowest(standing.item, standing.type, _RANKS, own, len(_ACTS)).tolist()
@@ -318,6 +322,13 @@ class Explainer:
             self._sentence(self._reason(item, own_idx, act, is_basket), title.decode())
             for item, own_idx, act, title in zip(items, own_items, acts, titles, strict=True)
         ]
+
+    def _meant(self, own_idx: int) -> int:
+        """What the list stands beside that an item spoke for: itself, or a new one linked to it."""
+        if own_idx in self.beside:
+            return own_idx
+        linked = *self.catalog.cards.row(own_idx), *self.catalog.shown_by.row(own_idx)
+        return next((one for one in self.beside if one in linked), own_idx)
 
     def _of_everybody(self, source: Source, items: Idxs) -> list[str | None]:
         """What to say of items that no act of the person spoke for."""
@@ -353,10 +364,16 @@ class Explainer:
             if self._sells(item_idx, own_idx):
                 return _SHOWS[about]
             return Reason.SOLD_HERE if self._sells(own_idx, item_idx) else _GOES_WITH[about]
-        if self._sells(own_idx, item_idx):
-            return ON_CARD
         reason = _DID[act]
+        if self._sells(own_idx, item_idx):
+            # Who liked or shared a video need not have watched it.
+            is_watched = reason is Reason.WATCHED or self._has_played(own_idx)
+            return ON_CARD if is_watched else Reason.SOLD_HERE
         return SHOWS if reason is VIEWED and self._sells(item_idx, own_idx) else reason
+
+    def _has_played(self, item_idx: int) -> bool:
+        standing = self.standing
+        return bool(((standing.item == item_idx) & (standing.type == PLAY)).any())
 
     def _sells(self, video_idx: int, product_idx: int) -> bool:
         """Whether a product is on the cards of a video."""
@@ -364,11 +381,17 @@ class Explainer:
             return False
         return product_idx in self.catalog.cards.row(video_idx).tolist()
 
-    def _of_tag(self, tag_idx: int, is_basket: bool) -> str | None:
-        name = self.catalog.tag_names[tag_idx]
-        if is_basket:
-            return self._sentence(_OF_TAG[scene_named(self.context.scene).about], name)
-        row = self.context.row
+    def _of_shared(self, tag_idx: int, item_idx: int) -> str | None:
+        """What to say of a tag of the basket; nothing unless the item carries it as well."""
+        beside = self.beside or self.context.basket.items.tolist()
+        carried = self.catalog.tags.rows(np.array(beside, dtype=np.int32))[1]
+        if tag_idx not in carried or tag_idx not in self.catalog.tags.row(item_idx):
+            return None
+        about = scene_named(self.context.scene).about
+        return self._sentence(_OF_TAG[about], self.catalog.tag_names[tag_idx])
+
+    def _of_tag(self, tag_idx: int) -> str | None:
+        row, name = self.context.row, self.catalog.tag_names[tag_idx]
         owners, tags = self.catalog.tags.rows(row.items)
         own = owners[tags == tag_idx]
         items, weights = row.items[own], row.weights[own]
@@ -378,8 +401,10 @@ class Explainer:
         acts = self._acts(spoke)
         if acts == {int(EventType.IMPRESSION)}:
             return self._sentence(Reason.SENT_TAG, name)
-        if are_videos:
-            reason = Reason.WATCHED_TAG if EventType.PLAY in acts else Reason.LIKED_TAG
+        if are_videos and EventType.PLAY in acts:
+            reason = Reason.WATCHED_TAG
+        elif are_videos:
+            reason = Reason.VIEWED_VIDEO_TAG if acts.isdisjoint(LIKING) else Reason.LIKED_TAG
         else:
             reason = Reason.BOUGHT_TAG if EventType.ORDER in acts else Reason.VIEWED_TAG
         return self._sentence(reason, name)

@@ -164,6 +164,9 @@ def recommend(
     placed, course, models = made.placed, made.course, made.models
     request.lap("seats")
     explainer = _explainer(bundle, context, course.pipeline, models, language)
+    if bundle.fresh is not None:
+        beside = _basket(request, context.history, bundle, context.at_ms)
+        explainer = replace(explainer, beside=tuple(beside.tolist()))
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
