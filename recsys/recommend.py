@@ -291,14 +291,16 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
     known, fresh = history, bundle.fresh
     if fresh is not None:
         known = fresh.known(history)
+    row = _row(known, bundle, at_ms)
+    resting = claims.resting(scene.name, row, bundle.catalog, bundle.models)
     return Context(
         scene=scene.name,
         k=request.k,
         kinds=scene.kinds if request.kinds is None else request.kinds,
         history=history,
-        row=_row(known, bundle, at_ms),
+        row=row,
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history, barred),
+        excluded=_excluded(request, bundle, basket, history, [barred, resting]),
         at_ms=at_ms,
         controls=controls,
         session=request.session,
@@ -307,15 +309,15 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
 
 
 def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
-    return bundle.taste.row(history, at_ms).strongest(ROW_ITEMS)
+    return bundle.taste.row_now(history, at_ms).strongest(ROW_ITEMS)
 
 
 def _excluded(
-    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: list[Idxs]
 ) -> Idxs:
     """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [barred] if len(barred) else []
+    found: list[NDArray[Any]] = [one for one in barred if len(one)]
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
