@@ -35,7 +35,6 @@ from recsys.pipeline import (
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
-from recsys.spacing import uncrowded
 from recsys.stages import ALWAYS, barring
 from recsys.steering import SPEAKING, steered, under_rules
 from recsys.tiers import standing_of
@@ -148,7 +147,7 @@ def recommend(
     at
         The moment of the request; nothing later may be in the history.
     language
-        Of the reasons, a key of `recsys.reasons.LANGUAGES`.
+        Of the reasons, a key of `recsys.sentences.LANGUAGES`.
     """
     signals = request.controls.signals(history, millis(at))
     if not request.controls.is_personal:
@@ -163,10 +162,7 @@ def recommend(
     made = _rarer(bundle, context, request, draw)
     placed, course, models = made.placed, made.course, made.models
     request.lap("seats")
-    explainer = _explainer(bundle, context, course.pipeline, models, language)
-    if bundle.fresh is not None:
-        beside = _basket(request, context.history, bundle, context.at_ms)
-        explainer = replace(explainer, beside=tuple(beside.tolist()))
+    explainer = _explainer(bundle, request, course, models, language)
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -198,19 +194,20 @@ class _Made(NamedTuple):
 
 
 def _explainer(
-    bundle: Bundle,
-    context: Context,
-    pipeline: Pipeline,
-    models: Mapping[str, Tells],
-    language: str,
+    bundle: Bundle, request: Request, course: Course, models: Mapping[str, Tells], language: str
 ) -> Explainer:
+    context = course.context
+    beside: tuple[int, ...] = ()
+    if bundle.fresh is not None:
+        beside = tuple(_basket(request, context.history, bundle, context.at_ms).tolist())
     return Explainer(
-        pipeline=pipeline,
+        pipeline=course.pipeline,
         context=context,
         standing=context.history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
+        beside=beside,
     )
 
 
@@ -231,8 +228,6 @@ def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _M
     course, share = _shared(course_of(bundle, context, request), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
-    if bundle.rules is None:
-        placed = uncrowded(placed, course, bundle)
     return _Made(placed, course, models, chances, relaxed, share)
 
 

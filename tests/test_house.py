@@ -55,7 +55,7 @@ ORDER = [
     "pointer",
     "ladder",
     "steering",
-    "spacing",
+    "sentences",
     "reasons",
     "recommend",
     "rule_preview",
