@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.fresh import place
@@ -22,13 +23,11 @@ from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
 from recsys.pipeline import (
-    Candidates,
     Context,
     Course,
     Pipeline,
     Placed,
     Source,
-    among,
 )
 from recsys.tiers import Treatment
 
@@ -142,8 +141,7 @@ class Claims:
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
         new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
         new.parts[-1] = 1.0
-        for name in course.pipeline.stages:
-            new = course.stages[name](new, context, catalog)
+        new = course.allowed(new)
         new = new.take(np.flatnonzero(np.isin(catalog.kind[new.items], context.kinds)))
         if len(new) == 0:
             return replace(placed, candidates=old)

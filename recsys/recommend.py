@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates
 from recsys.catalog import Idxs, Kind
 from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
@@ -23,7 +24,6 @@ from recsys.ladder import followed
 from recsys.mix import Share
 from recsys.offers import coupons_on
 from recsys.pipeline import (
-    Candidates,
     Context,
     Course,
     Lap,
@@ -36,8 +36,7 @@ from recsys.pipeline import (
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
-from recsys.spacing import uncrowded
-from recsys.stages import ALWAYS, STAGES
+from recsys.stages import ALWAYS, barring
 from recsys.steering import SPEAKING, steered, under_rules
 from recsys.tiers import standing_of
 
@@ -149,7 +148,7 @@ def recommend(
     at
         The moment of the request; nothing later may be in the history.
     language
-        Of the reasons, a key of `recsys.reasons.LANGUAGES`.
+        Of the reasons, a key of `recsys.sentences.LANGUAGES`.
     """
     signals = request.controls.signals(history, millis(at))
     if not request.controls.is_personal:
@@ -164,7 +163,7 @@ def recommend(
     made = _rarer(bundle, context, request, draw)
     placed, course, models = made.placed, made.course, made.models
     request.lap("seats")
-    explainer = _explainer(bundle, context, course.pipeline, models, language)
+    explainer = _explainer(bundle, request, course, models, language)
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -196,19 +195,20 @@ class _Made(NamedTuple):
 
 
 def _explainer(
-    bundle: Bundle,
-    context: Context,
-    pipeline: Pipeline,
-    models: Mapping[str, Tells],
-    language: str,
+    bundle: Bundle, request: Request, course: Course, models: Mapping[str, Tells], language: str
 ) -> Explainer:
+    context = course.context
+    beside: tuple[int, ...] = ()
+    if bundle.fresh is not None:
+        beside = tuple(_basket(request, context.history, bundle, context.at_ms).tolist())
     return Explainer(
-        pipeline=pipeline,
+        pipeline=course.pipeline,
         context=context,
         standing=context.history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
+        beside=beside,
     )
 
 
@@ -229,8 +229,6 @@ def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _M
     course, share = _shared(course_of(bundle, context, request), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
-    if bundle.rules is None:
-        placed = uncrowded(placed, course, bundle)
     return _Made(placed, course, models, chances, relaxed, share)
 
 
@@ -251,8 +249,7 @@ def _joined(
     context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
     if bundle.fresh is not None:
         row = _row(context.history, bundle, context.at_ms)
-        stages = [STAGES[name] for name in course.pipeline.stages]
-        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        placed = bundle.fresh.joined(placed, row, course)
         course = replace(course, pipeline=with_source(course.pipeline))
         models[SOURCE] = bundle.fresh
     if bundle.claims is not None:
@@ -275,7 +272,7 @@ def course_of(bundle: Bundle, context: Context, request: Request | None = None) 
         context=context,
         catalog=bundle.catalog,
         models=bundle.models,
-        stages=STAGES,
+        bars=barring(stages, context, bundle.catalog),
         remaining_ms=unhurried if request is None else request.remaining_ms,
         lap=untimed if request is None else request.lap,
     )
