@@ -6,7 +6,7 @@ hold for them as for all others.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.fresh import place
 from recsys.histories import History
-from recsys.ids import hash64
+from recsys.ids import Mask, hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
@@ -51,6 +51,13 @@ IMPRESSION, PLAY, VIEW = (
 # What a video sells has a seat for so long after so much of it, or so many seconds, were watched.
 WATCHED_DAYS, WATCHED, READ_S = 1, 0.5, 5.0
 CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
+
+
+class Claimed(NamedTuple):
+    """What claims a seat in one list, each once; the first so many for the shop's own reasons."""
+
+    items: Idxs
+    n_shops: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -114,29 +121,30 @@ class Claims:
         ]
         return _each_once(found)
 
-    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
+    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Claimed:
         """What claims a seat in this list: of the catalogue, from friends, and what is due."""
         found = [self.claiming(context)]
+        n_shops = len(found[0])
         if context.scene == HOME:
             found.append(sent_by_friends(context.history, context.at_ms))
             found.append(sold_there(context.history, catalog, context.at_ms)[1])
         repurchase = models.get(REPURCHASE)
         if isinstance(repurchase, NextBasket) and context.scene in REMINDED:
             found.append(repurchase.due(context.row, catalog.durable, MAX_DUE, DUE))
-        return _each_once(found)
+        return Claimed(_each_once(found), n_shops)
 
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """Nothing of the person's own: the item's campaign or audience is the reason."""
         return [None] * len(items)
 
-    def joined(self, placed: Placed, course: Course, items: Idxs) -> Placed:
+    def joined(self, placed: Placed, course: Course, claimed: Claimed) -> Placed:
         """The list with the claimed items seated in it, each kind's among its own, up to k.
 
         Returns
         -------
         Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
         """
-        context, catalog = course.context, course.catalog
+        context, catalog, items = course.context, course.catalog, claimed.items
         old = placed.candidates
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
         new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
@@ -152,7 +160,8 @@ class Claims:
         races = {}
         for kind in context.kinds:
             mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
-            races[kind] = _seated(mine, theirs, every)
+            turns = _by_turns(among(theirs.items, items[: claimed.n_shops]))
+            races[kind] = _seated(mine, theirs.take(turns), every)
         return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
 
 
@@ -230,6 +239,14 @@ def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
     known = dict(zip(placed.scored.racing.items.tolist(), placed.scored.scores, strict=True))
     scores = np.array([known.get(item_idx, -np.inf) for item_idx in items.tolist()])
     return np.lexsort((drawn, -scores))
+
+
+def _by_turns(are_shops: Mask) -> NDArray[np.intp]:
+    """An order in which the shop's own and what is this person's take turns, the shop's first."""
+    turns = np.empty(len(are_shops))
+    turns[are_shops] = np.arange(are_shops.sum())
+    turns[~are_shops] = np.arange((~are_shops).sum()) + 0.5
+    return np.argsort(turns, kind="stable")
 
 
 def _seated(old: Candidates, new: Candidates, every: int) -> Candidates:

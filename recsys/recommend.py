@@ -254,7 +254,7 @@ def _joined(
         models[SOURCE] = bundle.fresh
     if bundle.claims is not None:
         claimed = bundle.claims.claimed(context, bundle.catalog, bundle.models)
-        if len(claimed):
+        if len(claimed.items):
             placed = bundle.claims.joined(placed, course, claimed)
             course = replace(course, pipeline=claims.with_source(course.pipeline))
             models[claims.SOURCE] = bundle.claims

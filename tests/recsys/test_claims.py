@@ -265,3 +265,14 @@ def test_only_the_last_that_was_watched_sells_and_nothing_that_was_looked_at(not
     looked = event("item-1009", EventType.VIEW, event_id="looked")
     assert first_sold(notebook, read(at=NOW - HOUR), looked) == []
     assert first_sold(notebook, read(), scene="post_checkout", basket=("item-1003",)) == []
+
+
+def test_what_the_shop_puts_in_comes_before_what_is_this_persons(notebook):
+    catalog, _ = notebook
+    sale = f"flash:618 {(NOW - HOUR).isoformat()}/{(NOW + HOUR).isoformat()}"
+    goods = [item(n, campaigns=(sale,) if n < 2 else ()) for n in range(10)]
+    note = item(20, Kind.VIDEO, duration_s=0.0, cards=("item-1009",))
+    catalog = Catalog.of([*goods, note])
+    bundle = bundle_of(catalog, {"all": FixedForAll(items=tuple(range(2, 9)))}).ready()
+    found = numbers(served(bundle, history_of(catalog, read()), k=10))
+    assert {found[1], found[9]} <= {0, 1} and found[6] == 9
