@@ -9,7 +9,7 @@ from training.simulation.lived import Lived, share
 from training.simulation.market import OUTDOORS
 from training.simulation.stories import Story
 
-PEOPLE = 10
+PEOPLE = 20
 BUYING = (EventType.VIEW, EventType.CART, EventType.ORDER)
 # Acts that take something back.
 AGAINST = (EventType.DISLIKE, EventType.REFUND)
