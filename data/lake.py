@@ -222,12 +222,19 @@ class Lake:
                 self._clear(self.manifest())
 
     def _clear(self, manifest: Manifest) -> None:
-        """Remove what a writer left that was killed or gave up."""
-        shutil.rmtree(self.folder / WORK, ignore_errors=True)
+        """Remove what nothing points to: parts that others replaced, what a killed writer left.
+
+        For good, as somebody may have been told that it is: no power cut brings it back.
+        """
+        if (self.folder / WORK).exists():
+            shutil.rmtree(self.folder / WORK, ignore_errors=True)
+            fsync_folder(self.folder)
         known = {self.folder / part.path for part in manifest.parts}
-        for path in (self.folder / EVENTS).glob("*/*.parquet"):
-            if path not in known:
-                path.unlink()
+        gone = [path for path in (self.folder / EVENTS).glob("*/*.parquet") if path not in known]
+        for path in gone:
+            path.unlink()
+        for folder in {path.parent for path in gone}:
+            fsync_folder(folder)
 
     def write_record_events(self, record: Record, upto_seq: int) -> int:
         """Bring the record's events up to a number in, each exactly once; returns how many.

@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from sqlalchemy import URL, Connection, insert, select
 
 from data import record_tables as tables
+from data.checkpoints import Checkpoints
 from data.home import Home
 from data.privacy import Privacy
 from data.record_aliases import Aliases
@@ -23,6 +24,7 @@ from data.record_refused import ROWS_KEPT, Quarantined, newest_refused, set_asid
 from data.record_rows import (
     EventRow,
     ServedRow,
+    by_time,
     event_of,
     event_row,
     item_body,
@@ -189,6 +191,10 @@ class Record:
         """Let go of it; what was acknowledged is on disk already."""
         self._store.close()
 
+    def checkpoints(self) -> Checkpoints:
+        """Start to bring what is written into the file of the record beside the commits."""
+        return Checkpoints(self._store)
+
     def append(self, events: Sequence[Event], *, received_at: datetime) -> list[Outcome]:
         """Store events in one durable transaction; one outcome an event, in order."""
         return self.write([Batch(events, received_at)])[0]
@@ -216,13 +222,13 @@ class Record:
         """The same events, and how far they go; those of every id of the person."""
         asked = said_to(self._store.dialect).newest_of_person
         values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
-        found = self._store.found(asked.text, values)
         # Read after the events, so that what a person chose is never older than these.
-        controls = self.choices.of(user_id)
+        found, chosen = self._store.found((asked.text, values), self.choices.asked(user_id))
+        controls = self.choices.told(chosen)
         if not found:
             return News([], after_seq, 0, controls)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]
-        events = (self._checked(seq, row) for seq, row in sorted(numbered, key=_by_time))
+        events = (self._checked(seq, row) for seq, row in sorted(numbered, key=by_time))
         upto_seq = numbered[0][0] if numbered else after_seq
         whole = [event for event in events if event is not None]
         return News(whole, upto_seq, found[0][0], controls)
@@ -391,10 +397,3 @@ class Record:
         if path.exists():
             raise ConfigError(f"there is a file already, got {path}; allowed: a new name")
         self._store.copy(path)
-
-
-def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:
-    seq, row = numbered
-    if row.at_ms is None:
-        return False, seq, 0, 0
-    return True, row.at_ms, row.type, row.event_key

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys import kernels_race
 from recsys.catalog import Catalog, Idxs
@@ -78,14 +77,22 @@ class Bars:
     @classmethod
     def of(cls, bars: Iterable[Bar], catalog: Catalog, at_ms: int) -> Self:
         """All of the bars, in one."""
-        bars = list(bars)
-        anywhere = [bar.items for bar in bars if len(bar.items)]
-        durables = [bar.durables for bar in bars if len(bar.durables)]
-        videos = [bar.videos for bar in bars if len(bar.videos)]
-        needs = [bar.needs for bar in bars if len(bar.needs)]
-        is_timed = any(bar.timed for bar in bars)
-        open_ = [bar.open for bar in bars if bar.open is not None]
-        meant = [bar.meant for bar in bars if bar.meant is not None]
+        anywhere, durables, videos = list[Idxs](), list[Idxs](), list[Idxs]()
+        needs, masks, closed = list[Idxs](), list[Mask](), list[Mask]()
+        fewer, meant, is_timed = list[tuple[Idxs, Idxs]](), -1, False
+        for bar in bars:
+            anywhere.append(bar.items)
+            durables.append(bar.durables)
+            videos.append(bar.videos)
+            needs.append(bar.needs)
+            closed += bar.closed
+            is_timed |= bar.timed
+            if bar.open is not None:
+                masks.append(bar.open)
+            if bar.meant is not None:
+                meant = bar.meant
+            if len(bar.fewer):
+                fewer.append((bar.fewer, bar.kept))
         return cls(
             catalog=catalog,
             at_ms=at_ms,
@@ -93,16 +100,16 @@ class Bars:
             n_anywhere=sum(map(len, anywhere)),
             n_durables=sum(map(len, durables)),
             needs=_joined(needs),
-            open=NO_MASK if not open_ else np.logical_and.reduce(open_) if open_[1:] else open_[0],
+            open=np.logical_and.reduce(masks) if masks[1:] else masks[0] if masks else NO_MASK,
             published_ms=catalog.published_ms
             if is_timed and catalog.latest_ms > at_ms
             else NO_TIMES,
             expires_ms=catalog.expires_ms
             if is_timed and catalog.expiring_ms <= at_ms
             else NO_TIMES,
-            meant=meant[0] if meant and catalog.is_for_some else -1,
-            closed=tuple(mask for bar in bars for mask in bar.closed),
-            fewer=tuple((bar.fewer, bar.kept) for bar in bars if len(bar.fewer)),
+            meant=meant if catalog.is_for_some else -1,
+            closed=tuple(closed),
+            fewer=tuple(fewer),
         )
 
     def removed(self, items: Idxs) -> Mask:
@@ -113,9 +120,8 @@ class Bars:
             (self.named, self.n_anywhere, self.n_durables),
             self.needs,
             (catalog.kind, catalog.durable, catalog.category, catalog.audience),
-            (self.open, self.published_ms, self.expires_ms),
+            (self.open, self.published_ms, self.expires_ms, self.at_ms),
             self.meant,
-            self.at_ms,
         )
         for mask in self.closed:
             removed |= mask[items]
@@ -125,7 +131,8 @@ class Bars:
         return removed
 
 
-def _joined(found: list[NDArray[np.int32]]) -> Idxs:
+def _joined(found: list[Idxs]) -> Idxs:
+    found = [one for one in found if len(one)]
     if len(found) < 2:
         return found[0] if found else NOBODY
     return np.concatenate(found)

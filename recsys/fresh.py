@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.histories import History
 from recsys.ids import Ints
@@ -16,14 +17,12 @@ from recsys.models.base import Because
 from recsys.models.creators import trust
 from recsys.pipeline import (
     VIDEOS_FIRST,
-    Candidates,
     Context,
     Course,
     Floats,
     Pipeline,
     Placed,
     Source,
-    among,
 )
 from recsys.seats import seating
 

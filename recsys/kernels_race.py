@@ -15,6 +15,7 @@ from recsys.kernels import (
     INT,
     REAL,
     U1,
+    inside,
     kernel,
     place_of,
     put_first,
@@ -39,7 +40,24 @@ def among(items: NDArray[np.int32], chosen: NDArray[np.int32]) -> NDArray[np.boo
     return found
 
 
-@kernel(I4, together(I4, INT, INT), I4, together(I1, B1, I4, U1), together(B1, I8, I8), INT, INT)
+@inside
+def _named(
+    named: NDArray[np.int32], n_anywhere: int, n_durables: int
+) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """A table of the items that are named, and what is barred of each."""
+    slots, bits = slots_for(len(named)), np.zeros(len(named), dtype=np.int8)
+    for number in range(len(named)):
+        slot = place_of(slots, named, named[number])
+        if slots[slot] < 0:
+            slots[slot] = number
+        if number < n_anywhere:
+            bits[slots[slot]] |= ANYWHERE
+        else:
+            bits[slots[slot]] |= AS_DURABLE if number < n_anywhere + n_durables else AS_VIDEO
+    return slots, bits
+
+
+@kernel(I4, together(I4, INT, INT), I4, together(I1, B1, I4, U1), together(B1, I8, I8, INT), INT)
 def barred(
     items: NDArray[np.int32],
     naming: tuple[NDArray[np.int32], int, int],
@@ -47,7 +65,6 @@ def barred(
     columns: tuple[Any, ...],
     timing: tuple[Any, ...],
     meant: int,
-    at_ms: int,
 ) -> NDArray[np.bool_]:
     """Which of the items may not be in a list; parameters as `recsys.bars.Bars` has them.
 
@@ -58,20 +75,13 @@ def barred(
     columns
         Of the catalogue: kinds, durables, categories, whom items are meant for.
     timing
-        What may come, when items come out and when they expire; empty where it does not matter.
+        What may come, when items come out and when they expire, empty where it does not matter; and
+        the time.
     """
     named, n_anywhere, n_durables = naming
     kind, durable, category, audience = columns
-    may_come, published_ms, expires_ms = timing
-    slots, bits = slots_for(len(named)), np.zeros(len(named), dtype=np.int8)
-    for number in range(len(named)):
-        slot = place_of(slots, named, named[number])
-        if slots[slot] < 0:
-            slots[slot] = number
-        if number < n_anywhere:
-            bits[slots[slot]] |= ANYWHERE
-        else:
-            bits[slots[slot]] |= AS_DURABLE if number < n_anywhere + n_durables else AS_VIDEO
+    may_come, published_ms, expires_ms, at_ms = timing
+    slots, bits = _named(named, n_anywhere, n_durables)
     removed = np.zeros(len(items), dtype=np.bool_)
     for place in range(len(items)):
         item = items[place]

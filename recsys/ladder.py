@@ -9,8 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates, among
 from recsys.catalog import Idxs
-from recsys.pipeline import Candidates, Course, Placed, among
+from recsys.pipeline import (
+    Course,
+    Placed,
+)
 
 # So many of the most popular of each kind are looked at: few first, and more if that is too few.
 POPULAR_LOOKS = (200, 2_000)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, Protocol
 
 import numpy as np
 
 from recsys import kernels_acts
 from recsys.campaigns import Offer
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.claims import Claims, words_of
 from recsys.events import EventType
@@ -16,139 +16,20 @@ from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Because
-from recsys.pipeline import Candidates, Context, Pipeline, Source, among
+from recsys.pipeline import (
+    Context,
+    Pipeline,
+    Source,
+)
 from recsys.scenes import About, scene_named
+from recsys.sentences import LANGUAGES, Reason
 
 TITLE_SHOWN = 24
-
-
-class Reason(StrEnum):
-    """The closed set of reasons."""
-
-    BOUGHT = "bought"
-    CARTED = "carted"
-    LIKED = "liked"
-    WATCHED = "watched"
-    VIEWED = "viewed"
-    BOUGHT_TAG = "bought_tag"
-    WATCHED_TAG = "watched_tag"
-    LIKED_TAG = "liked_tag"
-    VIEWED_TAG = "viewed_tag"
-    ON_CARD = "on_card"
-    SHOWS = "shows"
-    GOES_WITH = "goes_with"
-    SHOWS_ORDERED = "shows_ordered"
-    ORDERED_TAG = "ordered_tag"
-    GOES_WITH_CART = "goes_with_cart"
-    SHOWS_CARTED = "shows_carted"
-    CARTED_TAG = "carted_tag"
-    SOLD_HERE = "sold_here"
-    GOES_WITH_THIS = "goes_with_this"
-    SHOWS_THIS = "shows_this"
-    THIS_TAG = "this_tag"
-    FLASH_SALE = "flash_sale"
-    TOPIC = "topic"
-    LIVE = "live"
-    FOR_NEW = "for_new"
-    FOR_RETURNING = "for_returning"
-    FOR_MEMBER = "for_member"
-    FOR_LAPSED = "for_lapsed"
-    DUE = "due"
-    SENT = "sent"
-    SENT_THIS = "sent_this"
-    SENT_TAG = "sent_tag"
-    TRIED = "tried"
-    POPULAR = "popular"
-    SELECTION = "selection"
-    PROMISED = "promised"
-    UNTRIED = "untried"
-
 
 # To look a member up costs more than all else there is to say of an item.
 ON_CARD, SHOWS, VIEWED = Reason.ON_CARD, Reason.SHOWS, Reason.VIEWED
 POPULAR, SELECTION = Reason.POPULAR, Reason.SELECTION
-VIDEO = int(Kind.VIDEO)
-
-LANGUAGES: dict[str, dict[Reason, str]] = {
-    "en": {
-        Reason.BOUGHT: "bought {what}",
-        Reason.CARTED: "put {what} in the cart",
-        Reason.LIKED: "liked {what}",
-        Reason.WATCHED: "watched {what}",
-        Reason.VIEWED: "looked at {what}",
-        Reason.BOUGHT_TAG: "bought {what} products",
-        Reason.WATCHED_TAG: "watched {what} videos",
-        Reason.LIKED_TAG: "liked {what} videos",
-        Reason.VIEWED_TAG: "looked at {what} products",
-        Reason.ON_CARD: "sold in {what}, which you watched",
-        Reason.SHOWS: "shows {what}, which you looked at",
-        Reason.GOES_WITH: "goes with {what} of this order",
-        Reason.SHOWS_ORDERED: "shows {what} of this order",
-        Reason.ORDERED_TAG: "about {what}, as this order",
-        Reason.GOES_WITH_CART: "goes with {what} in the cart",
-        Reason.SHOWS_CARTED: "shows {what} in the cart",
-        Reason.CARTED_TAG: "about {what}, as the cart",
-        Reason.SOLD_HERE: "sold in {what}",
-        Reason.GOES_WITH_THIS: "goes with {what}",
-        Reason.SHOWS_THIS: "shows {what}",
-        Reason.THIS_TAG: "about {what} too",
-        Reason.FLASH_SALE: "in the flash sale {what}",
-        Reason.TOPIC: "part of {what}",
-        Reason.LIVE: "in the live session {what}",
-        Reason.FOR_NEW: "for new customers",
-        Reason.FOR_RETURNING: "for who ordered before",
-        Reason.FOR_MEMBER: "for members",
-        Reason.FOR_LAPSED: "to welcome you back",
-        Reason.DUE: "you usually buy it again about now",
-        Reason.SENT: "a friend sent you this",
-        Reason.SENT_THIS: "a friend sent you {what}",
-        Reason.SENT_TAG: "a friend sent you something about {what}",
-        Reason.TRIED: "tried on {what}",
-        Reason.POPULAR: "popular now",
-        Reason.SELECTION: "from the shop's selection",
-        Reason.PROMISED: "recommended by the shop for a while",
-        Reason.UNTRIED: "something different for once",
-    },
-    "zh": {
-        Reason.BOUGHT: "买过{what}",
-        Reason.CARTED: "加购过{what}",
-        Reason.LIKED: "喜欢过{what}",
-        Reason.WATCHED: "看过{what}",
-        Reason.VIEWED: "浏览过{what}",
-        Reason.BOUGHT_TAG: "买过{what}商品",
-        Reason.WATCHED_TAG: "看过{what}视频",
-        Reason.LIKED_TAG: "喜欢过{what}视频",
-        Reason.VIEWED_TAG: "浏览过{what}商品",
-        Reason.ON_CARD: "看过的{what}里有售",
-        Reason.SHOWS: "介绍浏览过的{what}",
-        Reason.GOES_WITH: "与本单的{what}搭配",
-        Reason.SHOWS_ORDERED: "介绍本单的{what}",
-        Reason.ORDERED_TAG: "与本单同属{what}",
-        Reason.GOES_WITH_CART: "与购物车里的{what}搭配",
-        Reason.SHOWS_CARTED: "介绍购物车里的{what}",
-        Reason.CARTED_TAG: "与购物车同属{what}",
-        Reason.SOLD_HERE: "{what}里有售",
-        Reason.GOES_WITH_THIS: "与{what}搭配",
-        Reason.SHOWS_THIS: "介绍{what}",
-        Reason.THIS_TAG: "同属{what}",
-        Reason.FLASH_SALE: "正在秒杀:{what}",
-        Reason.TOPIC: "参与话题{what}",
-        Reason.LIVE: "{what}直播间在售",
-        Reason.FOR_NEW: "新客专享",
-        Reason.FOR_RETURNING: "老客专享",
-        Reason.FOR_MEMBER: "会员专享",
-        Reason.FOR_LAPSED: "欢迎回来",
-        Reason.DUE: "差不多该再买了",
-        Reason.SENT: "好友分享给你",
-        Reason.SENT_THIS: "好友分享过{what}",
-        Reason.SENT_TAG: "好友分享过{what}相关内容",
-        Reason.TRIED: "试穿过{what}",
-        Reason.POPULAR: "正在热门",
-        Reason.SELECTION: "本店精选",
-        Reason.PROMISED: "本店近期推荐",
-        Reason.UNTRIED: "换个口味看看",
-    },
-}
+VIDEO, PLAY = int(Kind.VIDEO), int(EventType.PLAY)
 
 # Of an item, and of a tag, that a list's basket speaks for: by what it stands beside.
 _GOES_WITH = {
@@ -180,24 +61,16 @@ _OF_SOURCE = {
     "exploration": Reason.UNTRIED,
 }
 
+LIKING = frozenset(
+    {EventType.LIKE, EventType.FAVOURITE, EventType.SHARE, EventType.COMMENT, EventType.FOLLOW}
+)
 # Acts that take something back, and tell only that the item was looked at.
 AGAINST = (EventType.DISLIKE, EventType.UNCART, EventType.REFUND)
 # What a person did with an item, the act that says most first.
 _ACTS: tuple[tuple[Reason, frozenset[EventType]], ...] = (
     (Reason.BOUGHT, frozenset({EventType.ORDER})),
     (Reason.CARTED, frozenset({EventType.CART})),
-    (
-        Reason.LIKED,
-        frozenset(
-            {
-                EventType.LIKE,
-                EventType.FAVOURITE,
-                EventType.SHARE,
-                EventType.COMMENT,
-                EventType.FOLLOW,
-            }
-        ),
-    ),
+    (Reason.LIKED, LIKING),
     (Reason.TRIED, frozenset({EventType.TRY_ON})),
     (Reason.WATCHED, frozenset({EventType.PLAY})),
     # An impression speaks only of what a friend sent.
@@ -235,6 +108,8 @@ class Explainer:
     ----------
     standing
         The person's history without orders they gave back.
+    beside
+        What the list stands beside, with new items that models do not know.
     """
 
     pipeline: Pipeline
@@ -243,6 +118,7 @@ class Explainer:
     catalog: Catalog
     models: Mapping[str, Tells]
     language: str
+    beside: tuple[int, ...] = ()
 
     def explain(self, candidates: Candidates) -> list[tuple[str, str]]:
         """For each candidate the name of its strongest source, and the sentence.
@@ -292,7 +168,11 @@ class Explainer:
             if because is None:
                 continue
             if because.tag_idx is not None:
-                found[place] = self._of_tag(because.tag_idx, is_basket)
+                found[place] = (
+                    self._of_shared(because.tag_idx, int(items[place]))
+                    if is_basket
+                    else self._of_tag(because.tag_idx)
+                )
             elif because.item_idx is not None:
                 spoken.append(place)
                 own_items.append(because.item_idx)
@@ -306,6 +186,8 @@ class Explainer:
         self, items: list[int], own_items: list[int], is_basket: bool
     ) -> list[str | None]:
         """What to say of items that items of the person's own, or of the basket, spoke for."""
+        if is_basket and self.beside:
+            own_items = [self._meant(own_idx) for own_idx in own_items]
         own, standing = np.array(own_items, dtype=np.int32), self.standing
         titles = self.catalog.titles.raws(own)
         acts = kernels_acts.lowest(standing.item, standing.type, _RANKS, own, len(_ACTS)).tolist()
@@ -313,6 +195,13 @@ class Explainer:
             self._sentence(self._reason(item, own_idx, act, is_basket), title.decode())
             for item, own_idx, act, title in zip(items, own_items, acts, titles, strict=True)
         ]
+
+    def _meant(self, own_idx: int) -> int:
+        """What the list stands beside that an item spoke for: itself, or a new one linked to it."""
+        if own_idx in self.beside:
+            return own_idx
+        linked = *self.catalog.cards.row(own_idx), *self.catalog.shown_by.row(own_idx)
+        return next((one for one in self.beside if one in linked), own_idx)
 
     def _of_everybody(self, source: Source, items: Idxs) -> list[str | None]:
         """What to say of items that no act of the person spoke for."""
@@ -348,10 +237,16 @@ class Explainer:
             if self._sells(item_idx, own_idx):
                 return _SHOWS[about]
             return Reason.SOLD_HERE if self._sells(own_idx, item_idx) else _GOES_WITH[about]
-        if self._sells(own_idx, item_idx):
-            return ON_CARD
         reason = _DID[act]
+        if self._sells(own_idx, item_idx):
+            # Who liked or shared a video need not have watched it.
+            is_watched = reason is Reason.WATCHED or self._has_played(own_idx)
+            return ON_CARD if is_watched else Reason.SOLD_HERE
         return SHOWS if reason is VIEWED and self._sells(item_idx, own_idx) else reason
+
+    def _has_played(self, item_idx: int) -> bool:
+        standing = self.standing
+        return bool(((standing.item == item_idx) & (standing.type == PLAY)).any())
 
     def _sells(self, video_idx: int, product_idx: int) -> bool:
         """Whether a product is on the cards of a video."""
@@ -359,11 +254,17 @@ class Explainer:
             return False
         return product_idx in self.catalog.cards.row(video_idx).tolist()
 
-    def _of_tag(self, tag_idx: int, is_basket: bool) -> str | None:
-        name = self.catalog.tag_names[tag_idx]
-        if is_basket:
-            return self._sentence(_OF_TAG[scene_named(self.context.scene).about], name)
-        row = self.context.row
+    def _of_shared(self, tag_idx: int, item_idx: int) -> str | None:
+        """What to say of a tag of the basket; nothing unless the item carries it as well."""
+        beside = self.beside or self.context.basket.items.tolist()
+        carried = self.catalog.tags.rows(np.array(beside, dtype=np.int32))[1]
+        if tag_idx not in carried or tag_idx not in self.catalog.tags.row(item_idx):
+            return None
+        about = scene_named(self.context.scene).about
+        return self._sentence(_OF_TAG[about], self.catalog.tag_names[tag_idx])
+
+    def _of_tag(self, tag_idx: int) -> str | None:
+        row, name = self.context.row, self.catalog.tag_names[tag_idx]
         owners, tags = self.catalog.tags.rows(row.items)
         own = owners[tags == tag_idx]
         items, weights = row.items[own], row.weights[own]
@@ -373,8 +274,10 @@ class Explainer:
         acts = self._acts(spoke)
         if acts == {int(EventType.IMPRESSION)}:
             return self._sentence(Reason.SENT_TAG, name)
-        if are_videos:
-            reason = Reason.WATCHED_TAG if EventType.PLAY in acts else Reason.LIKED_TAG
+        if are_videos and EventType.PLAY in acts:
+            reason = Reason.WATCHED_TAG
+        elif are_videos:
+            reason = Reason.VIEWED_VIDEO_TAG if acts.isdisjoint(LIKING) else Reason.LIKED_TAG
         else:
             reason = Reason.BOUGHT_TAG if EventType.ORDER in acts else Reason.VIEWED_TAG
         return self._sentence(reason, name)

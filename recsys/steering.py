@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recsys import kernels_place
 from recsys.bars import Bars
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates, among
 from recsys.catalog import Idxs, Kind
 from recsys.events import EventType
 from recsys.ids import Mask, hash64
@@ -19,12 +20,10 @@ from recsys.models.base import Because
 from recsys.pipeline import (
     MAX_SCORED,
     SOURCE_MS,
-    Candidates,
     Context,
     Course,
     Placed,
     Source,
-    among,
 )
 from recsys.ruled import Capping, Exposing, Orders
 from recsys.seats import Limit
@@ -40,7 +39,7 @@ BLOCK = 64
 DRAWN = 4
 # Multiplied by it, modulo the number of items, positions are shuffled; golden ratio of 2^32.
 STEP = 2_654_435_769
-IMPRESSION = int(EventType.IMPRESSION)
+IMPRESSION, VIDEO = int(EventType.IMPRESSION), int(Kind.VIDEO)
 # What notes call items that come although they were to come less often.
 CAPPED = "cap"
 
@@ -97,10 +96,17 @@ def under_rules(bundle: Bundle, context: Context) -> Context:
 
 
 def orders_for(bundle: Bundle, context: Context) -> Orders | None:
-    """What rules ask of a list; None where there are none."""
-    if bundle.rules is None:
-        return None
-    return bundle.rules.orders(context.scene, context.standing.tier.value, context.at_ms)
+    """What rules, and the scene's own mix, ask of a list; None where nothing is asked."""
+    orders = None
+    if bundle.rules is not None:
+        tier = context.standing.tier.value
+        orders = bundle.rules.orders(context.scene, tier, context.at_ms)
+    mix = bundle.mix_for(context)
+    if mix is None or not mix.in_row:
+        return orders
+    row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
+    orders = orders or Orders()
+    return replace(orders, limits=(*orders.limits, row))
 
 
 def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) -> Steered:
@@ -116,11 +122,6 @@ def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) 
     orders = orders_for(bundle, course.context)
     if orders is None:
         return Steered(filled(race, course, bundle), course, {}, ())
-    mix = bundle.mix_for(course.context)
-    if mix is not None and mix.in_row:
-        # Moved apart afterwards, items would leave the seats that rules gave them.
-        row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
-        orders = replace(orders, limits=(*orders.limits, row))
     steering = Steering(orders=orders, course=course, bundle=bundle, k=k, draw=draw)
     return steering.steered(race)
 
@@ -195,7 +196,7 @@ class Steering:
             table[:, number] = limit.column(self.k)
         moves, no_moves = self.orders.moves, np.zeros(len(items), dtype=np.int32)
         order, broken = kernels_place.seated(
-            (catalog.kind[items] == Kind.VIDEO).astype(np.int8),
+            (catalog.kind[items] == VIDEO).view(np.int8),
             no_moves if moves is None else moves[items],
             fixed,
             labels,

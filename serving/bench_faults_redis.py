@@ -84,7 +84,7 @@ class Redis:
 
 
 @contextmanager
-def _redis_of(home: Home) -> Iterator[list[Redis]]:
+def redis_of(home: Home) -> Iterator[list[Redis]]:
     """A server that the home's service is told to use; the last of the list runs."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -146,7 +146,7 @@ def broken_redis(
 
 def killed_redis(home: Home, *, away_s: float = 5.0, program: Sequence[str] = PROGRAM) -> Broken:
     """R17: Redis is killed under load, stays away for a while, and comes back empty."""
-    with _redis_of(home) as running:
+    with redis_of(home) as running:
 
         def breaking(asked: Lists, more: dict[str, float]) -> None:
             running[-1].kill()
@@ -159,7 +159,7 @@ def killed_redis(home: Home, *, away_s: float = 5.0, program: Sequence[str] = PR
 
 def frozen_redis(home: Home, *, frozen_s: float = 30.0, program: Sequence[str] = PROGRAM) -> Broken:
     """R18: Redis is stopped in the middle of whatever it does, and goes on later."""
-    with _redis_of(home) as running:
+    with redis_of(home) as running:
 
         def breaking(asked: Lists, more: dict[str, float]) -> None:
             running[-1].send(signal.SIGSTOP)
@@ -174,7 +174,7 @@ def frozen_redis(home: Home, *, frozen_s: float = 30.0, program: Sequence[str] =
 
 def emptied_redis(home: Home, *, times: int = 5) -> Broken:
     """R23: everything in Redis is deleted, again and again."""
-    with _redis_of(home) as running:
+    with redis_of(home) as running:
 
         def breaking(asked: Lists, more: dict[str, float]) -> None:
             with counted(asked, more):
@@ -187,7 +187,7 @@ def emptied_redis(home: Home, *, times: int = 5) -> Broken:
 
 def one_for_all(home: Home, *, seconds: float = 10.0) -> Broken:
     """R25: four of five lists are for one person, and before that for all of them in turn."""
-    with _redis_of(home) as running, serving(home.root, workers=2) as served:
+    with redis_of(home) as running, serving(home.root, workers=2) as served:
         time.sleep(STEADY_S)
         looks = [running[-1].looks()]
 

@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 
 from recsys.bars import Bar
 from recsys.campaigns import Campaigns, Offer
+from recsys.candidates import among
 from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
 from recsys.histories import History
-from recsys.pipeline import Context, among
+from recsys.pipeline import (
+    Context,
+)
 
 ORDER = int(EventType.ORDER)
 

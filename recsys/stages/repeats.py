@@ -9,6 +9,7 @@ from recsys.pipeline import Context
 
 # A note has nothing to play: who read it viewed it.
 SEEN_TYPES = (EventType.PLAY, EventType.VIEW)
+ORDER = EventType.ORDER
 
 
 def excluded(context: Context, _catalog: Catalog) -> Bar:
@@ -19,7 +20,7 @@ def excluded(context: Context, _catalog: Catalog) -> Bar:
 
 def bought(context: Context, _catalog: Catalog) -> Bar:
     """Durable products the person bought and did not give back."""
-    return Bar(durables=context.history.standing(context.at_ms).items_of(EventType.ORDER))
+    return Bar(durables=context.history.standing(context.at_ms).items_of(ORDER))
 
 
 def seen(context: Context, _catalog: Catalog) -> Bar:

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context
+from recsys.pipeline import (
+    Context,
+)
 from recsys.stages import STAGES, barring
 from tests.planted import NOW, event, item
 

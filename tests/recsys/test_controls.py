@@ -363,7 +363,15 @@ def test_what_follows_from_choices(controls, kept, personal, learned):
 CLAIMS = [
     (r"bought (.+) products", Kind.PRODUCT, {EventType.ORDER}),
     (r"watched (.+) videos", Kind.VIDEO, {EventType.PLAY}),
-    (r"liked (.+) videos", Kind.VIDEO, set(EventType)),
+    (
+        r"liked (.+) videos",
+        Kind.VIDEO,
+        {
+            *(EventType.LIKE, EventType.FAVOURITE, EventType.SHARE),
+            *(EventType.COMMENT, EventType.FOLLOW),
+        },
+    ),
+    (r"looked at (.+) videos", Kind.VIDEO, set(EventType)),
     (r"looked at (.+) products", Kind.PRODUCT, set(EventType)),
 ]
 IMPERSONAL = {"popular now", "from the shop's selection"}

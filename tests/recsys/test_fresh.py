@@ -6,12 +6,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.fresh import seated
 from recsys.ids import mark_of
 from recsys.overlay import Overlay
-from recsys.pipeline import Candidates
 from recsys.recommend import Request, recommend
 from tests.planted import NOW, Fixed, FixedForAll, bundle_of, event, history_of, item
 
@@ -160,7 +160,7 @@ def test_beside_a_new_video_stand_its_products():
     made = bundle(item(77, Kind.VIDEO, cards=("item-1004",)))
     served = shown(made, scene="post_checkout", basket=("item-1077",))
     assert served.degraded == ()
-    assert served.items[0].reason.startswith("goes with 标题4")
+    assert served.items[0].reason.startswith("goes with 标题77")
 
 
 def test_both_kinds_keep_their_mix():

@@ -5,12 +5,20 @@ import pytest
 from recsys.catalog import Catalog, Item, Kind
 from recsys.events import EventType
 from recsys.models.base import Because
-from recsys.reasons import LANGUAGES, TITLE_SHOWN, Reason
+from recsys.reasons import (
+    TITLE_SHOWN,
+)
 from recsys.recommend import Request, recommend
+from recsys.sentences import LANGUAGES, Reason
 from tests.planted import NOW, Fixed, bundle_of, event, history_of, item
 
 CATALOG = Catalog.of(
-    [item(0), item(1, tags=("辅食",)), item(2, Kind.VIDEO, tags=("辅食",)), item(3, tags=("露营",))]
+    [
+        item(0, tags=("辅食",)),
+        item(1, tags=("辅食",)),
+        item(2, Kind.VIDEO, tags=("辅食",)),
+        item(3, tags=("露营",)),
+    ]
 )
 
 

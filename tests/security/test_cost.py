@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from data.home import Home
 from data.record import Record
+from recsys import recommend
 from recsys.bundle_files import write
 from recsys.pointer import publish
 from recsys.scenes import SCENES
@@ -99,3 +100,9 @@ def test_the_dearest_list_costs_at_most_five_ordinary_ones(
     ratio = cost_s(service, body | ({"cursor": cursor} if cursor else {})) / ordinary_s
     target(ratio)
     assert ratio <= MOST
+
+
+def test_without_the_bound_of_k_one_request_would_cost_many(service, ordinary_s, monkeypatch):
+    monkeypatch.setattr(recommend, "MAX_K", N_ITEMS)
+    body = {"scene": "home", "user_id": user_id(0), "k": N_ITEMS}
+    assert cost_s(service, body) / ordinary_s > MOST

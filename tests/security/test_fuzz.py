@@ -24,7 +24,7 @@ LEAK = re.compile(
 QUIET = [HealthCheck.function_scoped_fixture, *HealthCheck]
 PHASES = [Phase.explicit, Phase.generate, Phase.target]
 SENDERS = ("server", "user", "none")
-EACH, MANY = 2, 120
+EACH, MANY = 2, 90
 
 
 @pytest.fixture(scope="module")

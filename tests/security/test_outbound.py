@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
 import orjson
@@ -15,7 +16,7 @@ from serving.openapi import OPERATIONS
 from serving.openapi_examples import EXAMPLES
 from tests.security.conftest import filled
 from tests.servers import redis_in
-from tests.serving.running import ROOT, START_LINE, Served, asked, until
+from tests.serving.running import ROOT, START_LINE, Served, until
 
 ADDRESSES = ["http://192.0.2.7/x", "https://evil.example/", "file:///etc/passwd", "//192.0.2.7/"]
 ADDRESSES += ["gopher://127.0.0.1:6379/_FLUSHALL", "redis://192.0.2.7:6379", "\\\\192.0.2.7\\c"]
@@ -59,8 +60,14 @@ def walk(port: int) -> None:
 
 def asked_for(port, one, path, body) -> None:
     raw = b"" if body is None else orjson.dumps(body)
-    if one.path != "/metrics":
-        asked(port, one.method.upper(), path.replace("\\", "%5C"), raw)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        headers = {"content-type": "application/json"}
+        connection.request(one.method.upper(), path.replace("\\", "%5C"), raw, headers)
+        # An export is lines and metrics are text; what they say is not the matter here.
+        assert connection.getresponse().read() is not None
+    finally:
+        connection.close()
 
 
 def traced(home: Path, trace: Path) -> Served:
@@ -103,3 +110,13 @@ def test_a_connection_elsewhere_would_be_seen():
     line = '7 connect(9, {sin_port=htons(80), sin_addr=inet_addr("192.0.2.7")}, 16) = 0'
     assert targets(line) == {"192.0.2.7:80"}
     assert targets('7 connect(9, {sa_family=AF_UNIX, sun_path="/run/x"}, 110) = -1') == {"/run/x"}
+
+
+def test_a_program_that_calls_somebody_is_seen(tmp_path):
+    """The way of looking itself: a connection that is tried and refused is in the trace."""
+    if shutil.which("strace") is None:
+        pytest.skip("NOT TESTED: there is no strace here")
+    call = "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"
+    trace = ["strace", "-f", "-qq", "-e", "trace=connect", "-o", str(tmp_path / "trace")]
+    subprocess.run([*trace, sys.executable, "-S", "-c", call], check=True, timeout=60)
+    assert targets((tmp_path / "trace").read_text()) == {"127.0.0.1:9"}
