@@ -4,6 +4,7 @@ import pytest
 
 from recsys.controls import Purpose
 from recsys.errors import StoreUnavailable
+from serving import service
 from tests.security.conftest import keyed_in
 
 ME = "user-5001"
@@ -99,6 +100,15 @@ def test_every_list_says_where_the_controls_are(keyed):
             "appeal": None,
         }
         assert isinstance(answer["personalised"], bool)
+
+
+def test_a_list_without_its_controls_would_be_seen(keyed, monkeypatch):
+    """The negative control of C27."""
+    real = service.encoded
+    monkeypatch.setattr(
+        service, "encoded", lambda *said: real(*said).replace(b'"controls":', b'"else":')
+    )
+    assert "controls" not in listed(keyed)
 
 
 def test_refused_items_do_not_come_and_may_come_back(keyed):

@@ -10,7 +10,12 @@ from recsys.recommend import Request, recommend
 from tests.planted import NOW, Fixed, bundle_of, event, history_of, item
 
 CATALOG = Catalog.of(
-    [item(0, tags=("辅食",)), item(1, tags=("辅食",)), item(2, Kind.VIDEO, tags=("辅食",)), item(3, tags=("露营",))]
+    [
+        item(0, tags=("辅食",)),
+        item(1, tags=("辅食",)),
+        item(2, Kind.VIDEO, tags=("辅食",)),
+        item(3, tags=("露营",)),
+    ]
 )
 
 
