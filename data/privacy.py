@@ -78,7 +78,9 @@ class Privacy:
 
     def name_of(self, user_id: str) -> str:
         """A person under the key: the same for the same id, and nobody's without the key."""
-        return hmac.new(self.key, user_id.encode(errors="surrogatepass"), sha256).hexdigest()[:32]
+        # A quarter of what `hmac.new` takes; every event and every list asks for a name.
+        told = user_id.encode(errors="surrogatepass")
+        return hmac.digest(self.key, told, "sha256").hex()[:32]
 
     def names_of(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Names by ids."""

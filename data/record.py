@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from sqlalchemy import URL, Connection, insert, select
 
 from data import record_tables as tables
+from data.checkpoints import Checkpoints
 from data.home import Home
 from data.privacy import Privacy
 from data.record_aliases import Aliases
@@ -23,6 +24,7 @@ from data.record_refused import ROWS_KEPT, Quarantined, newest_refused, set_asid
 from data.record_rows import (
     EventRow,
     ServedRow,
+    by_time,
     event_of,
     event_row,
     item_body,
@@ -35,6 +37,7 @@ from data.record_rules import Rules
 from data.record_statements import (
     Outcome,
     bodies_of,
+    changed_since,
     counted,
     counter,
     insert_events,
@@ -188,6 +191,10 @@ class Record:
         """Let go of it; what was acknowledged is on disk already."""
         self._store.close()
 
+    def checkpoints(self) -> Checkpoints:
+        """Start to bring what is written into the file of the record beside the commits."""
+        return Checkpoints(self._store)
+
     def append(self, events: Sequence[Event], *, received_at: datetime) -> list[Outcome]:
         """Store events in one durable transaction; one outcome an event, in order."""
         return self.write([Batch(events, received_at)])[0]
@@ -215,13 +222,13 @@ class Record:
         """The same events, and how far they go; those of every id of the person."""
         asked = said_to(self._store.dialect).newest_of_person
         values = asked.values(user_id=user_id, after_seq=after_seq, k=limit)
-        found = self._store.found(asked.text, values)
         # Read after the events, so that what a person chose is never older than these.
-        controls = self.choices.of(user_id)
+        found, chosen = self._store.found((asked.text, values), self.choices.asked(user_id))
+        controls = self.choices.told(chosen)
         if not found:
             return News([], after_seq, 0, controls)
         numbered = [(row[1], EventRow._make(row[2:])) for row in found if row[1] is not None]
-        events = (self._checked(seq, row) for seq, row in sorted(numbered, key=_by_time))
+        events = (self._checked(seq, row) for seq, row in sorted(numbered, key=by_time))
         upto_seq = numbered[0][0] if numbered else after_seq
         whole = [event for event in events if event is not None]
         return News(whole, upto_seq, found[0][0], controls)
@@ -271,7 +278,7 @@ class Record:
 
     def items(self) -> Iterator[Item]:
         """All items, those that changed last come last."""
-        return iter(self.changed_items(0))
+        return iter({item.item_id: item for item in self.changed_items(0)}.values())
 
     def switch_items(self, item_ids: Sequence[str], *, available: bool, at: datetime) -> list[str]:
         """Take items off sale or back on; the ids that no item has, the others are switched."""
@@ -299,16 +306,19 @@ class Record:
         with self._reading() as connection:
             return counter(connection, "item_version") or 0
 
-    def changed_items(self, after_version: int) -> list[Item]:
-        """Items that are newer than a version, oldest change first."""
-        table = tables.items
-        newer = (
-            select(table.c.item_id, table.c.body)
-            .where(table.c.version > after_version)
-            .order_by(table.c.version, table.c.item_id)
-        )
-        with self._reading() as connection:
-            return [item_of(item_id, body) for item_id, body in connection.execute(newer)]
+    def changed_items(self, after_version: int) -> Iterator[Item]:
+        """Items that are newer than a version, oldest change first, a page at a time.
+
+        An item that changes while this reads is told again, with what it has become.
+        """
+        last = (after_version + 1, "")
+        while True:
+            with self._reading() as connection:
+                page = changed_since(connection, last, ITEMS_A_TRANSACTION)
+            yield from (item_of(row.item_id, row.body) for row in page)
+            if len(page) < ITEMS_A_TRANSACTION:
+                return
+            last = (page[-1].version, page[-1].item_id)
 
     def latest_items(self, limit: int) -> list[Item]:
         """The items that changed last, at most so many, oldest change first."""
@@ -387,10 +397,3 @@ class Record:
         if path.exists():
             raise ConfigError(f"there is a file already, got {path}; allowed: a new name")
         self._store.copy(path)
-
-
-def _by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:
-    seq, row = numbered
-    if row.at_ms is None:
-        return False, seq, 0, 0
-    return True, row.at_ms, row.type, row.event_key

@@ -4,15 +4,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Text, bindparam, func, select, update
 
 from data.privacy import Privacy
 from data.record_audit import Deed, note
 from data.record_rows import EventRow, ServedRow
-from data.record_statements import Prepared, counted, counter, known_users, upsert
+from data.record_statements import (
+    Prepared,
+    as_keys,
+    counted,
+    counter,
+    known_users,
+    listed,
+    upsert,
+)
 from data.record_store import Store
 from data.record_tables import aliases, anonymous, controls, users
 from recsys.controls import DAY_MS, Age, Controls, Purpose
@@ -20,18 +28,30 @@ from recsys.events import millis
 
 # More than a person chooses; what is older than the newest so many goes.
 MAX_REMOVED, MAX_REFUSED = 500, 1_000
-# SQLite takes a few tens of thousands of values a statement.
-NAMES_A_READ = 5_000
 FOR_EVER = 2**63 - 1
 
 _COLUMNS = (controls.c.body, controls.c.erased_ms, controls.c.renewed_ms)
 _ONE = select(*_COLUMNS).where(controls.c.person == bindparam("person"))
+_ANY = select(controls.c.person).limit(1)
 
 
 @cache
 def choices_of(dialect: str) -> Prepared:
     """The statement that a request reads a person's choices with."""
     return Prepared(_ONE, dialect)
+
+
+@cache
+def choices_of_many(dialect: str) -> Prepared:
+    """The same for many: (person, *values) of those who chose something."""
+    among = controls.c.person.in_(listed(dialect, Text()))
+    return Prepared(select(controls.c.person, *_COLUMNS).where(among), dialect)
+
+
+@cache
+def any_choice(dialect: str) -> Prepared:
+    """Whether anybody chose anything yet."""
+    return Prepared(_ANY, dialect)
 
 
 Change = Callable[[Controls], Controls]
@@ -75,8 +95,15 @@ class Choices:
 
     def of(self, user_id: str) -> Controls:
         """What a person chose."""
+        return self.told(*self._store.found(self.asked(user_id)))
+
+    def asked(self, user_id: str) -> tuple[str, tuple[Any, ...]]:
+        """The statement that finds what a person chose, and its values."""
         asked = choices_of(self._store.dialect)
-        found = self._store.found(asked.text, asked.values(person=self.privacy.name_of(user_id)))
+        return asked.text, asked.values(person=self.privacy.name_of(user_id))
+
+    def told(self, found: Sequence[tuple[Any, ...]]) -> Controls:
+        """What a person chose, of the rows that were found."""
         return self.kept(*found[0]).controls if found else self.base
 
     def within(self, connection: Connection, user_id: str) -> Controls:
@@ -129,15 +156,12 @@ class Choices:
 
     def kept_of(self, connection: Connection, user_ids: Iterable[str]) -> dict[str, Kept]:
         """What is kept of those who chose something, by id."""
+        dialect = connection.dialect.name
+        if not any_choice(dialect).rows(connection):
+            return {}
         named = {self.privacy.name_of(one): one for one in user_ids}
-        names = list(named)
-        found: dict[str, Kept] = {}
-        for start in range(0, len(names), NAMES_A_READ):
-            asked = select(controls.c.person, *_COLUMNS).where(
-                controls.c.person.in_(names[start : start + NAMES_A_READ])
-            )
-            found |= {named[person]: self.kept(*row) for person, *row in connection.execute(asked)}
-        return found
+        found = choices_of_many(dialect).rows(connection, keys=as_keys(list(named)))
+        return {named[person]: self.kept(*row) for person, *row in found}
 
     def sifted(
         self, connection: Connection, batches: Sequence[Sequence[EventRow]], received: list[int]
@@ -145,6 +169,8 @@ class Choices:
         """Which events may be kept; the others are only counted, by day and type."""
         kept = self.kept_of(connection, {row.user_id for rows in batches for row in rows})
         stranger = Kept(self.base)
+        if not kept and self.base.may_keep:
+            return [[True] * len(rows) for rows in batches]
         may = [
             [kept.get(row.user_id, stranger).may_keep(row.at_ms) for row in rows]
             for rows in batches

@@ -65,6 +65,14 @@ class EventRow(NamedTuple):
         return cls(key, user_id, kind, at_ms, event_id, item_id, more, body_hash)
 
 
+def by_time(numbered: tuple[int, EventRow]) -> tuple[bool, int, int, int]:
+    """What a person's rows with their numbers are ordered by: `Record.events_of` says why so."""
+    seq, row = numbered
+    if row.at_ms is None:
+        return False, seq, 0, 0
+    return True, row.at_ms, row.type, row.event_key
+
+
 def event_row(event: Event) -> EventRow:
     """The values to keep of an event; times to the millisecond."""
     at = event.at

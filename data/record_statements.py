@@ -109,7 +109,7 @@ BETWEEN = (
 _COUNTER = select(tables.state.c.value).where(tables.state.c.name == bindparam("counter"))
 
 
-def _keys(dialect: str, kind: TypeEngine[Any]) -> Select[Any]:
+def listed(dialect: str, kind: TypeEngine[Any]) -> Select[Any]:
     """The values of a JSON list: a statement with a thousand places costs more than its answer."""
     if dialect == "sqlite":
         return select(func.json_each(bindparam("keys")).table_valued("value").c.value)
@@ -122,7 +122,7 @@ class Statements:
 
     def __init__(self, dialect: str) -> None:
         events, users, items = tables.events.c, tables.users.c, tables.items.c
-        numbers, texts = _keys(dialect, BigInteger()), _keys(dialect, Text())
+        numbers, texts = listed(dialect, BigInteger()), listed(dialect, Text())
         self.known_events = Prepared(
             select(events.event_key, events.body_hash).where(events.event_key.in_(numbers)), dialect
         )
@@ -176,7 +176,8 @@ def counted(connection: Connection, name: str, n: int = 1) -> int:
     return value
 
 
-def _as_keys(keys: Sequence[Any]) -> str:
+def as_keys(keys: Sequence[Any]) -> str:
+    """Values as such a list."""
     return orjson.dumps(keys).decode()
 
 
@@ -191,7 +192,7 @@ def insert_events(
     `received` has one time (ms) a batch, the answer one outcome an event.
     """
     keys = sorted({row.event_key for rows in batches for row in rows})
-    found = _statements(connection).known_events.rows(connection, keys=_as_keys(keys))
+    found = _statements(connection).known_events.rows(connection, keys=as_keys(keys))
     known: dict[int, bytes] = {row[0]: row[1] for row in found}
     outcomes, fresh = [], []
     for rows, received_ms, may in zip(batches, received, may_keep, strict=True):
@@ -243,7 +244,7 @@ def _insert_fresh(connection: Connection, fresh: list[tuple[EventRow, int]]) -> 
 
 def known_users(connection: Connection, user_ids: set[str]) -> dict[str, tuple[int, int]]:
     """(user_idx, person_idx) of those ids that are known."""
-    found = _statements(connection).known_users.rows(connection, keys=_as_keys(sorted(user_ids)))
+    found = _statements(connection).known_users.rows(connection, keys=as_keys(sorted(user_ids)))
     return {row[0]: (row[1], row[2]) for row in found}
 
 
@@ -262,8 +263,17 @@ def user_idxs(connection: Connection, user_ids: set[str]) -> dict[str, tuple[int
 
 def bodies_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, bytes]:
     """What is kept of those items that are known."""
-    found = _statements(connection).known_items.rows(connection, keys=_as_keys(item_ids))
+    found = _statements(connection).known_items.rows(connection, keys=as_keys(item_ids))
     return {row[0]: row[1] for row in found}
+
+
+def changed_since(connection: Connection, last: tuple[int, str], limit: int) -> Found:
+    """Items behind one, given by version and id, in the order of their changes."""
+    items, (version, item_id) = tables.items.c, last
+    # The first condition is what the index is asked for.
+    behind = (items.version >= version) & ((items.version > version) | (items.item_id > item_id))
+    asked = select(items.version, items.item_id, items.body).where(behind)
+    return connection.execute(asked.order_by(items.version, items.item_id).limit(limit)).all()
 
 
 def write_items(

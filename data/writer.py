@@ -49,6 +49,7 @@ class Writer:
         self._changed = Condition()
         self.lost_lists = 0
         self._thread = Thread(target=self._run, name="record-writer", daemon=True)
+        self._checkpoints = record.checkpoints()
         self._thread.start()
 
     async def submit(self, events: Sequence[Event], received_at: datetime) -> list[Outcome]:
@@ -104,6 +105,7 @@ class Writer:
             self._is_closed = True
             self._changed.notify()
         self._thread.join()
+        self._checkpoints.close()
 
     def _run(self) -> None:
         waiting: list[_Waiting] = []
@@ -139,6 +141,7 @@ class Writer:
             return
         for one, answer in zip(waiting, outcomes, strict=True):
             one.answer.set_result(answer)
+        self._checkpoints.wrote(sum(map(len, outcomes)) + len(lists))
 
 
 def _fail(waiting: list[_Waiting], failure: RecsysError) -> None:

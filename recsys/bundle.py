@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from recsys.blend import Blend
+from recsys.candidates import among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.claims import Claims
 from recsys.errors import BundleError
@@ -23,7 +24,13 @@ from recsys.interactions import Taste
 from recsys.mix import Mix
 from recsys.models.base import Model
 from recsys.overlay import Overlay
-from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer, among
+from recsys.pipeline import (
+    SCORERS,
+    Context,
+    Pipeline,
+    Scored,
+    Scorer,
+)
 from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
 from recsys.ruled import Ruled

@@ -127,6 +127,7 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
         "taste": {
             "weights": {kind.word: weight for kind, weight in weighting.by_type.items()},
             "half_life_days": weighting.half_life_days,
+            "visit": weighting.visit,
             "sent": weighting.sent,
             "platforms": {one.value: weight for one, weight in weighting.by_platform.items()},
         },
@@ -216,6 +217,7 @@ def _restored(manifest: Mapping[str, Any], arrays: Arrays, table: ModelTable) ->
     weighting = Weighting(
         by_type={EVENT_WORDS[word]: weight for word, weight in taste["weights"].items()},
         half_life_days=taste["half_life_days"],
+        visit=taste.get("visit", 0.0),
         watch=built(WatchCurve, arrays, "taste.watch"),
         sent=taste["sent"],
         by_platform={Platform(word): one for word, one in taste["platforms"].items()},

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from recsys.campaigns import MAX_CAMPAIGNS, Campaigns, campaign_of
 from recsys.errors import InvalidItem
 from recsys.events import check_text, choice_key, millis
 from recsys.ids import IdMap, Ints, Mask, Texts
+from recsys.links import Links
+from recsys.once import Once
 
 Idxs = NDArray[np.int32]
 
@@ -143,53 +145,6 @@ class Item:
         return self.available and self.stock != 0
 
 
-def spans(offsets: Ints, keys: NDArray[Any]) -> tuple[Ints, Ints]:
-    """Where the entries of some keys stand, one key behind the other, and how many each has."""
-    starts = offsets[keys]
-    lengths = offsets[keys + 1] - starts
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - ends + lengths, lengths), lengths
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Links:
-    """Lists of different length in two arrays: row i is `targets[offsets[i]:offsets[i + 1]]`."""
-
-    offsets: Ints
-    targets: Idxs
-
-    @classmethod
-    def of(cls, rows: Iterable[Sequence[int] | NDArray[Any]]) -> Self:
-        """The rows in the order given."""
-        parts = [np.asarray(row, dtype=np.int32) for row in rows]
-        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-        np.cumsum([len(part) for part in parts], out=offsets[1:])
-        return cls(offsets, np.concatenate(parts) if parts else np.empty(0, dtype=np.int32))
-
-    def row(self, idx: int) -> Idxs:
-        """The targets of row `idx`."""
-        return self.targets[self.offsets[idx] : self.offsets[idx + 1]]
-
-    def rows(self, idxs: NDArray[Any]) -> tuple[Ints, Idxs]:
-        """The targets of several rows, one behind the other, and for each which row it is of.
-
-        Returns
-        -------
-        Owners, shape (n targets,), counting from 0 in the order of `idxs`; and the targets.
-        """
-        at, lengths = spans(self.offsets, idxs)
-        return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths), self.targets[at]
-
-    def turned(self, n_rows: int) -> "Links":
-        """Row j lists every i that linked to j; `n_rows` counts the targets' space."""
-        sources = np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
-        order = np.argsort(self.targets, kind="stable")
-        offsets = np.zeros(n_rows + 1, dtype=np.int64)
-        np.cumsum(np.bincount(self.targets, minlength=n_rows), out=offsets[1:])
-        return Links(offsets, sources[order])
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Attributes:
     """The values of items' attributes, whatever the attribute is called.
@@ -214,7 +169,7 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Catalog:
+class Catalog(Once):
     """Every item as columns, one value a position; what a bundle carries and a request reads.
 
     Attributes
@@ -325,6 +280,25 @@ class Catalog:
     def __len__(self) -> int:
         """How many items there are."""
         return len(self.ids)
+
+    @property
+    def latest_ms(self) -> int:
+        """When the last of all items comes out; from then on nothing has to be asked of it."""
+        return self.once("latest", lambda: int(self.published_ms.max(initial=0)))
+
+    @property
+    def expiring_ms(self) -> int:
+        """When the first of all items expires."""
+        never = np.iinfo(np.int64).max
+        expires_ms = self.expires_ms
+        return self.once(
+            "expiring", lambda: int(expires_ms.min(initial=never, where=expires_ms != 0))
+        )
+
+    @property
+    def is_for_some(self) -> bool:
+        """Whether any item is meant for a part of the people."""
+        return self.once("some", lambda: bool(self.audience.any()))
 
     def of_kind(self, kind: Kind) -> Idxs:
         """Positions of one kind, ascending."""

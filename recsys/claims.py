@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
 from recsys.fresh import place
@@ -22,13 +23,11 @@ from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
 from recsys.pipeline import (
-    Candidates,
     Context,
     Course,
     Pipeline,
     Placed,
     Source,
-    among,
 )
 from recsys.tiers import Treatment
 
@@ -45,6 +44,7 @@ REPURCHASE = "repurchase"
 DUE, MAX_DUE = 0.2, 2
 # What a friend sent is shown for so long.
 SENT_DAYS = 14
+REMINDED = (HOME, AFTER_ORDER)
 IMPRESSION = int(EventType.IMPRESSION)
 CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
 
@@ -116,8 +116,8 @@ class Claims:
         if context.scene == HOME:
             found.append(sent_by_friends(context.history, context.at_ms))
         repurchase = models.get(REPURCHASE)
-        if isinstance(repurchase, NextBasket) and context.scene in (HOME, AFTER_ORDER):
-            found.append(repurchase.due(context.row, ~catalog.durable, MAX_DUE, DUE))
+        if isinstance(repurchase, NextBasket) and context.scene in REMINDED:
+            found.append(repurchase.due(context.row, catalog.durable, MAX_DUE, DUE))
         return _each_once(found)
 
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
@@ -136,8 +136,7 @@ class Claims:
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
         new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
         new.parts[-1] = 1.0
-        for name in course.pipeline.stages:
-            new = course.stages[name](new, context, catalog)
+        new = course.allowed(new)
         new = new.take(np.flatnonzero(np.isin(catalog.kind[new.items], context.kinds)))
         if len(new) == 0:
             return replace(placed, candidates=old)
@@ -150,6 +149,14 @@ class Claims:
             mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
             races[kind] = _seated(mine, theirs, every)
         return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
+
+
+def resting(scene: str, row: Row, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
+    """What is used up and was bought so lately that it has no place in a list yet, ascending."""
+    repurchase = models.get(REPURCHASE)
+    if scene not in REMINDED or not isinstance(repurchase, NextBasket):
+        return np.empty(0, dtype=np.int32)
+    return repurchase.resting(row, catalog.durable, DUE)
 
 
 def sent_by_friends(history: History, at_ms: int) -> Idxs:

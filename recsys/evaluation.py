@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from recsys.bundle import Bundle
-from recsys.catalog import Catalog, Idxs, Kind, Links
+from recsys.catalog import (
+    Catalog,
+    Idxs,
+    Kind,
+)
 from recsys.comparison import Comparison, compare
 from recsys.contenders import Contender
 from recsys.events import PLATFORM_NUMBERS, PLATFORMS, EventType, Platform
@@ -30,6 +34,7 @@ from recsys.figures import (
     without,
 )
 from recsys.histories import History
+from recsys.links import Links
 from recsys.metrics import Estimate
 from recsys.race import EVERYBODY, Race, Shown
 from recsys.recommend import Request

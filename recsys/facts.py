@@ -10,10 +10,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from recsys.catalog import Catalog, Kind, Links
+from recsys.catalog import (
+    Catalog,
+    Kind,
+)
 from recsys.events import EventType
 from recsys.histories import UNDATED, Histories
 from recsys.interactions import DAY_MS, Taste, Weighting
+from recsys.links import Links
 
 Floats = NDArray[np.float64]
 

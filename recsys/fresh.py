@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.histories import History
 from recsys.ids import Ints
@@ -16,14 +17,12 @@ from recsys.models.base import Because
 from recsys.models.creators import trust
 from recsys.pipeline import (
     VIDEOS_FIRST,
-    Candidates,
     Context,
+    Course,
     Floats,
     Pipeline,
     Placed,
     Source,
-    Stage,
-    among,
 )
 from recsys.seats import seating
 
@@ -165,9 +164,7 @@ class Fresh:
         best = max(tags.tolist(), key=lambda tag: float(parts[tag]), default=None)
         return None if best is None or parts[best] <= 0 else Because(tag_idx=best)
 
-    def joined(
-        self, placed: Placed, row: Row, pipeline: Pipeline, context: Context, stages: list[Stage]
-    ) -> Placed:
+    def joined(self, placed: Placed, row: Row, course: Course) -> Placed:
         """The list with new items seated in it, each kind's among its own; never longer than k.
 
         Beside an order, a cart or an item, what fits is what fits the basket; what a video beside
@@ -182,12 +179,10 @@ class Fresh:
         -------
         Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
         """
-        old = placed.candidates
+        pipeline, context, old = course.pipeline, course.context, placed.candidates
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
         asked = context.basket if row_of(pipeline) == "basket" else row
-        new = self._candidates(asked, context, len(pipeline.sources))
-        for stage in stages:
-            new = stage(new, context, self.catalog)
+        new = course.allowed(self._candidates(asked, context, len(pipeline.sources)))
         kinds = context.kinds
         sold = self.catalog.cards.rows(context.basket.items)[1]
         races = {

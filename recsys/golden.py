@@ -4,6 +4,7 @@ A signature says that the arrays are those that were written; this says that the
 of them what was made when they were learned. Nobody's history is in it: the persons are made up.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,19 +24,20 @@ FIGURE = "golden"
 
 
 def golden(bundle: Bundle, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Requests of made-up persons with their answers, as JSON values.
-
-    A stranger, and persons of one item each, drawn from what is on sale.
-    """
-    on_sale = np.flatnonzero(bundle.catalog.on_sale)
-    rng = np.random.default_rng(seed)
-    drawn = rng.permutation(on_sale)[:N_PERSONS].tolist()
-    asked = [("home", [])] + [("home", [item_idx]) for item_idx in drawn]
+    """Requests of made-up persons with their answers, as JSON values."""
     return [
-        {"scene": scene, "history": items, "answer": answer_of(bundle, scene, items)}
-        for scene, items in asked
-        if scene in bundle.pipelines
+        one | {"answer": answer_of(bundle, one["scene"], one["history"])}
+        for one in _asked(bundle, seed)
     ]
+
+
+def _asked(bundle: Bundle, seed: int = 0) -> list[dict[str, Any]]:
+    """A stranger, and persons of one item each, drawn from what is on sale."""
+    on_sale = np.flatnonzero(bundle.catalog.on_sale)
+    drawn = np.random.default_rng(seed).permutation(on_sale)[:N_PERSONS].tolist()
+    histories: list[list[int]] = [[], *([item_idx] for item_idx in drawn)]
+    scenes = [scene for scene in ("home",) if scene in bundle.pipelines]
+    return [{"scene": scene, "history": items} for scene in scenes for items in histories]
 
 
 def answer_of(bundle: Bundle, scene: str, items: list[int]) -> list[int]:
@@ -59,17 +61,24 @@ def answer_of(bundle: Bundle, scene: str, items: list[int]) -> list[int]:
     return [int(item_idx) for item_idx in answer.items]
 
 
-def check_golden(bundle: Bundle) -> None:
+def check_golden(bundle: Bundle, *, between: Callable[[], object] = lambda: None) -> None:
     """Raise BundleError unless a bundle answers its golden requests as when it was made.
 
     A bundle that carries none is asked all the same, and must answer.
+
+    Parameters
+    ----------
+    between
+        Called after each request: a room where others wait lets them go first.
     """
-    said: list[dict[str, Any]] = bundle.figures.get(FIGURE) or golden(bundle)
+    said: list[dict[str, Any]] = bundle.figures.get(FIGURE) or _asked(bundle)
     kept, n_items = 0, 0
     for one in said:
         now = answer_of(bundle, one["scene"], one["history"])
-        kept += len(set(now) & set(one["answer"]))
-        n_items += max(len(now), len(one["answer"]))
+        wanted = one.get("answer", now)
+        kept += len(set(now) & set(wanted))
+        n_items += max(len(now), len(wanted))
+        between()
     if kept < SAME * n_items:
         raise BundleError(
             f"bundle {bundle.bundle_id} answers its golden requests with other items than when it "

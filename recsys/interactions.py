@@ -23,6 +23,9 @@ DAY_MS = 86_400_000
 IMPRESSION = int(EventType.IMPRESSION)
 # What an impression counts of an item that a friend sent; a view counts 1.
 SENT = 0.5
+# What somebody is after now says more of the next list than what they liked before; this long
+# before the last act one counts as half of that visit.
+VISIT, VISIT_HALF_MS = 2.0, 3 * 3_600_000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +236,9 @@ class Weighting(Once):
         Weight of one event; types not named count nothing.
     half_life_days
         After this long an event counts half; 0 means no decay. Undated events never decay.
+    visit
+        In a list, what was done in the person's last visit counts so much more than what is older,
+        as a share; undated events are of no visit.
     watch
         How strongly a play of so many seconds of so long a video speaks, 0 to 1.
     by_platform
@@ -243,6 +249,7 @@ class Weighting(Once):
 
     by_type: dict[EventType, float] = field(default_factory=lambda: dict(EVENT_WEIGHTS))
     half_life_days: float = 60.0
+    visit: float = VISIT
     watch: WatchCurve
     by_platform: dict[Platform, float] = field(default_factory=dict)
     sent: float = 0.0
@@ -306,9 +313,16 @@ class Taste:
 
     def row(self, history: History, as_of_ms: int) -> Row:
         """One person's row; items whose weights cancel out are left out."""
-        standing = history.standing(as_of_ms)
-        offsets = np.array([0, len(standing)], dtype=np.int64)
-        return Row.of_acts(self._acts(Histories(standing, offsets), as_of_ms))
+        return Row.of_acts(self._of_one(history, as_of_ms))
+
+    def row_now(self, history: History, as_of_ms: int) -> Row:
+        """The row that a list is asked with: what was done in the last visit counts more.
+
+        Not so where others learn from it: of whom came last every act would count more.
+        """
+        acts, more = self._of_one(history, as_of_ms), self.weighting.visit
+        weights = kernels_acts.lately(acts.weights, acts.events.at_ms, more, VISIT_HALF_MS)
+        return Row.of_acts(Acts(acts.histories, weights, as_of_ms))
 
     def rows(self, histories: Histories, as_of_ms: int) -> Rows:
         """Everybody's rows."""
@@ -317,6 +331,11 @@ class Taste:
     def acts(self, histories: Histories, as_of_ms: int) -> Acts:
         """What rows are made of: events that stand, with their weights."""
         return self._acts(histories.keeping(~histories.undone(as_of_ms)), as_of_ms)
+
+    def _of_one(self, history: History, as_of_ms: int) -> Acts:
+        standing = history.standing(as_of_ms)
+        offsets = np.array([0, len(standing)], dtype=np.int64)
+        return self._acts(Histories(standing, offsets), as_of_ms)
 
     def _acts(self, standing: Histories, as_of_ms: int) -> Acts:
         weights = self.weighting.of_events(standing.events, self.video_s, as_of_ms)

@@ -23,9 +23,17 @@ FEW = 12
 # and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz"}
 
-I1, I4, I8, F4, F8, B1 = (
+I1, U1, I4, I8, F4, F8, B1 = (
     types.Array(one, 1, "C", readonly=True)
-    for one in (types.int8, types.int32, types.int64, types.float32, types.float64, types.boolean)
+    for one in (
+        types.int8,
+        types.uint8,
+        types.int32,
+        types.int64,
+        types.float32,
+        types.float64,
+        types.boolean,
+    )
 )
 I1_2D, I4_2D, F4_2D, F8_2D, B1_2D = (
     types.Array(one, 2, "C", readonly=True)

@@ -7,8 +7,11 @@ from recsys.kernels import F4, F4_2D, I1, I4, I8, INT, REAL, inside, kernel
 
 DAY_MS = 86_400_000.0
 UNDATED = np.iinfo(np.int64).min
-# The number of plays in `recsys.events`.
-PLAY = 1
+# The numbers of plays and views in `recsys.events`.
+PLAY, VIEW = 1, 9
+# Who reads a note of pictures and text, a video of no length, watches it: what a play counts more
+# than a view by default.
+READ = 2.0
 
 
 @inside
@@ -85,7 +88,7 @@ def weighed(
     """The worth of each act's type, halved every half-life; later acts count nothing.
 
     A play counts by how strongly it speaks; if it did not say how long the video is, `video_s` does
-    by item.
+    by item. A note has no length: a view of it is read as long as it was looked at.
     """
     found = np.empty(len(kind), dtype=np.float32)
     curve, unknown = (
@@ -105,6 +108,26 @@ def weighed(
             if np.isnan(length):
                 length = float(video_s[item[at]])
             found[at] *= np.float32(_strength(float(value[at]), length, curve, unknown))
+        elif kind[at] == VIEW and video_s[item[at]] == 0:
+            found[at] *= np.float32(READ * _strength(float(value[at]), 0.0, curve, unknown))
+    return found
+
+
+@kernel(F4, I8, REAL, REAL)
+def lately(
+    weights: NDArray[np.float32], at_ms: NDArray[np.int64], more: float, half_life_ms: float
+) -> NDArray[np.float32]:
+    """Weights of one person's acts, of which the last that weighs anything counts 1 + more times.
+
+    One that was a half-life before it counts 1 + more / 2 times; undated ones count once.
+    """
+    found, last = weights.copy(), UNDATED
+    for at in range(len(weights)):
+        if weights[at] != 0 and at_ms[at] > last:
+            last = at_ms[at]
+    for at in range(len(weights)):
+        if weights[at] != 0 and at_ms[at] != UNDATED:
+            found[at] *= np.float32(1.0 + more * 2.0 ** ((at_ms[at] - last) / half_life_ms))
     return found
 
 

@@ -1,5 +1,7 @@
 """Compiled loops over candidates: fused, among others, the best of each kind."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,11 +14,18 @@ from recsys.kernels import (
     I8,
     INT,
     REAL,
+    U1,
+    inside,
     kernel,
     place_of,
     put_first,
     slots_for,
+    together,
 )
+
+# What is barred of an item that is named: it, it as a durable product, it as a video.
+ANYWHERE, AS_DURABLE, AS_VIDEO = 1, 2, 4
+PRODUCT, VIDEO = 0, 1
 
 
 @kernel(I4, I4)
@@ -29,6 +38,71 @@ def among(items: NDArray[np.int32], chosen: NDArray[np.int32]) -> NDArray[np.boo
     for number in range(len(items)):
         found[number] = slots[place_of(slots, chosen, items[number])] >= 0
     return found
+
+
+@inside
+def _named(
+    named: NDArray[np.int32], n_anywhere: int, n_durables: int
+) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """A table of the items that are named, and what is barred of each."""
+    slots, bits = slots_for(len(named)), np.zeros(len(named), dtype=np.int8)
+    for number in range(len(named)):
+        slot = place_of(slots, named, named[number])
+        if slots[slot] < 0:
+            slots[slot] = number
+        if number < n_anywhere:
+            bits[slots[slot]] |= ANYWHERE
+        else:
+            bits[slots[slot]] |= AS_DURABLE if number < n_anywhere + n_durables else AS_VIDEO
+    return slots, bits
+
+
+@kernel(I4, together(I4, INT, INT), I4, together(I1, B1, I4, U1), together(B1, I8, I8, INT), INT)
+def barred(
+    items: NDArray[np.int32],
+    naming: tuple[NDArray[np.int32], int, int],
+    needs: NDArray[np.int32],
+    columns: tuple[Any, ...],
+    timing: tuple[Any, ...],
+    meant: int,
+) -> NDArray[np.bool_]:
+    """Which of the items may not be in a list; parameters as `recsys.bars.Bars` has them.
+
+    Parameters
+    ----------
+    naming
+        The items that are named, how many of them may not come at all, how many as durables.
+    columns
+        Of the catalogue: kinds, durables, categories, whom items are meant for.
+    timing
+        What may come, when items come out and when they expire, empty where it does not matter; and
+        the time.
+    """
+    named, n_anywhere, n_durables = naming
+    kind, durable, category, audience = columns
+    may_come, published_ms, expires_ms, at_ms = timing
+    slots, bits = _named(named, n_anywhere, n_durables)
+    removed = np.zeros(len(items), dtype=np.bool_)
+    for place in range(len(items)):
+        item = items[place]
+        is_out = len(may_come) > 0 and not may_come[item]
+        if len(published_ms) > 0:
+            is_out |= published_ms[item] > at_ms
+        if len(expires_ms) > 0:
+            is_out |= expires_ms[item] != 0 and expires_ms[item] <= at_ms
+        if meant >= 0:
+            is_out |= audience[item] != 0 and (audience[item] & meant) == 0
+        known = slots[place_of(slots, named, item)]
+        if known >= 0:
+            bit = bits[known]
+            is_out |= (bit & ANYWHERE) != 0
+            is_out |= (bit & AS_DURABLE) != 0 and kind[item] == PRODUCT and durable[item]
+            is_out |= (bit & AS_VIDEO) != 0 and kind[item] == VIDEO
+        if len(needs) > 0 and durable[item]:
+            for need in range(len(needs)):
+                is_out |= category[item] == needs[need]
+        removed[place] = is_out
+    return removed
 
 
 @kernel(I4, I8, I4, F8, REAL)

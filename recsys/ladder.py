@@ -9,12 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates, among
 from recsys.catalog import Idxs
-from recsys.pipeline import Candidates, Course, Placed, among
-from recsys.stages import ALWAYS
+from recsys.pipeline import (
+    Course,
+    Placed,
+)
 
-# So many of the most popular of each kind are looked at.
-MAX_POPULAR = 2_000
+# So many of the most popular of each kind are looked at: few first, and more if that is too few.
+POPULAR_LOOKS = (200, 2_000)
 POPULAR, NEWEST = "popular", "newest"
 
 
@@ -52,15 +55,16 @@ def _rungs(course: Course, bundle: Bundle) -> Iterator[tuple[str, Candidates]]:
     names = dict.fromkeys((*(one.model for one in course.pipeline.sources), *bundle.models))
     for name in names:
         if name in bundle.models and not bundle.models[name].is_personal:
-            yield POPULAR, _popular(course, name)
+            for n in POPULAR_LOOKS:
+                yield POPULAR, _popular(course, name, n)
     if bundle.newest is not None:
         yield NEWEST, _in_order(bundle.newest, course)
     yield NEWEST, _in_order(bundle.catalog.newest(), course)
 
 
-def _popular(course: Course, name: str) -> Candidates:
+def _popular(course: Course, name: str, n: int) -> Candidates:
     row, model = course.context.row, course.models[name]
-    rankings = [model.candidates(row, MAX_POPULAR, kind) for kind in course.context.kinds]
+    rankings = [model.candidates(row, n, kind) for kind in course.context.kinds]
     items = np.concatenate([one.items for one in rankings])
     # Ranks, so that what is popular of one kind can be seated beside the other.
     scores = np.concatenate([-np.arange(len(one.items), dtype=np.float64) for one in rankings])
@@ -81,11 +85,8 @@ def _in_order(items: Idxs, course: Course) -> Candidates:
 
 def _allowed(candidates: Candidates, present: Idxs, course: Course) -> Candidates:
     """Those that are not in the list yet and that the stages let through."""
-    excluded = np.concatenate([course.context.excluded, present]).astype(np.int32)
-    context = replace(course.context, excluded=excluded)
-    for name in dict.fromkeys((*ALWAYS, "on_sale", *course.pipeline.stages)):
-        candidates = course.stages[name](candidates, context, course.catalog)
-    return candidates
+    items = candidates.items
+    return candidates.without(course.bars.removed(items) | among(items, present))
 
 
 def _behind(candidates: Candidates, more: Candidates) -> Candidates:

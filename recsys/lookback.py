@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Idxs
 from recsys.events import ServedList, millis
 from recsys.features import Asked, Values, features
 from recsys.histories import History
 from recsys.ids import hash64
-from recsys.pipeline import Candidates
 from recsys.recommend import Answer, Request, context_of, course_of
 
 # The features of so many of a list's first items are kept, about 4 kB.

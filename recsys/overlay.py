@@ -19,7 +19,6 @@ from recsys.catalog import (
     Idxs,
     Item,
     Kind,
-    Links,
     commission_of,
     display_of,
     expires_ms_of,
@@ -28,6 +27,7 @@ from recsys.catalog import (
     title_of,
 )
 from recsys.ids import IdMap, Ints, Mask, Texts
+from recsys.links import Links
 
 # What of a known item is taken over at once; by its other traits models know it, and keep to them.
 COLUMNS = (

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
-from typing import Any, TypeVar
+from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_race
+from recsys.bars import Bars
+from recsys.candidates import Candidates, fuse
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
 from recsys.controls import FREE, Controls, Halved
@@ -58,7 +60,7 @@ class Source:
     model: str
     of: str = "history"
     weight: float = 1.0
-    limit: int = 200
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class Pipeline:
     Parameters
     ----------
     stages
-        Names in the closed table of stages, applied in this order.
+        Names in the closed table of stages; all of them hold.
     fusion_k
         Constant of reciprocal-rank fusion; 60 is that of Cormack et al. 2009. Smaller makes the
         first ranks count more.
@@ -129,53 +131,6 @@ class Context:
     session: str = ""
     seed: int = 0
     blocked: Mask | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
-    """Items still in the race.
-
-    Attributes
-    ----------
-    items
-        Shape (n,), each once.
-    scores
-        Shape (n,).
-    parts
-        Shape (n_sources, n). What each source added to the score.
-    """
-
-    items: Idxs
-    scores: Floats
-    parts: Floats
-
-    def __len__(self) -> int:
-        """How many items are left."""
-        return len(self.items)
-
-    def take(self, index: NDArray[Any]) -> "Candidates":
-        """The chosen candidates, in the order chosen; a mask keeps their order."""
-        if index.dtype == np.bool_:
-            return self.without(~index)
-        order = index.astype(np.int32, copy=False)
-        return Candidates(*kernels_race.taken(self.items, self.scores, self.parts, order))
-
-    def without(self, removed: Mask) -> "Candidates":
-        """Those that are not removed, in their order; `removed` has one value a candidate."""
-        if not removed.any():
-            return self
-        return Candidates(*kernels_race.left_over(self.items, self.scores, self.parts, removed))
-
-
-def among(items: Idxs, chosen: NDArray[np.integer[Any]]) -> Mask:
-    """Shape (n items,). Which of the items are among the chosen; a tenth of the cost of np.isin."""
-    if len(chosen) == 0:
-        return np.zeros(len(items), dtype=np.bool_)
-    found: Mask = kernels_race.among(items, chosen)
-    return found
-
-
-Stage = Callable[[Candidates, Context, Catalog], Candidates]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,6 +200,8 @@ class Course:
 
     Parameters
     ----------
+    bars
+        What the pipeline's stages keep out of this list.
     remaining_ms
         What is left of the request's time; less work is begun the less there is.
     failed
@@ -257,7 +214,7 @@ class Course:
     context: Context
     catalog: Catalog
     models: Mapping[str, Model]
-    stages: Mapping[str, Stage]
+    bars: Bars
     remaining_ms: RemainingMs = unhurried
     failed: list[str] = field(default_factory=list)
     lap: Lap = untimed
@@ -283,10 +240,13 @@ class Course:
         """What a scorer is asked about: what the sources sent, fused, filtered, the best of it."""
         candidates = self.sourced()
         self.lap("sources")
-        for name in self.pipeline.stages:
-            candidates = self.stages[name](candidates, self.context, self.catalog)
+        candidates = self.allowed(candidates)
         n = MAX_SCORED if self._has(FULL_MS, "candidates") else FEW_SCORED
         return self._for_sale(self._admitted(candidates, n))
+
+    def allowed(self, candidates: Candidates) -> Candidates:
+        """The candidates that every stage lets through, in their order."""
+        return candidates.without(self.bars.removed(candidates.items))
 
     def _for_sale(self, candidates: Candidates) -> Candidates:
         """Without what speaks for the products of videos that have none left to sell."""
@@ -330,9 +290,11 @@ class Course:
     def told_of(self, candidates: Candidates) -> Racing:
         """The candidates with what every source says of each; a failed source says nothing."""
         items, sources = candidates.items, self.pipeline.sources
-        opinions = np.full((len(sources), len(items)), np.nan, dtype=np.float32)
+        opinions = np.empty((len(sources), len(items)), dtype=np.float32)
         for place_, source in enumerate(sources):
-            if f"source:{source.name}" not in self.failed:
+            if self.failed and f"source:{source.name}" in self.failed:
+                opinions[place_] = np.nan
+            else:
                 row = _row(source, self.context)
                 opinions[place_] = self.models[source.model].score_of(row, items)
         void = self._void(items)
@@ -350,11 +312,11 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds = np.array([kind for kind in VIDEOS_FIRST if kind in self.context.kinds], np.int32)
+        kinds, has_videos = _in_turn(self.context.kinds)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
-        n_videos = int(counts[0]) if kinds[0] == Kind.VIDEO else 0
+        n_videos = int(counts[0]) if has_videos else 0
         return order, (n_videos, len(order) - n_videos)
 
     def _admitted(self, candidates: Candidates, n: int) -> Candidates:
@@ -369,6 +331,13 @@ class Course:
         return candidates.take(order[seating(*counts, self.pipeline.video_share, k)])
 
 
+@cache
+def _in_turn(kinds: tuple[Kind, ...]) -> tuple[Idxs, bool]:
+    """The kinds in the order in which they take turns, and whether videos are the first."""
+    found = np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
+    return found, bool(found[0] == Kind.VIDEO)
+
+
 def _row(source: Source, context: Context) -> Row:
     return context.row if source.of == "history" else context.basket
 
@@ -380,20 +349,3 @@ def _guarded(work: Callable[[], T], name: str, failed: list[str]) -> T | None:
     except Exception:  # broken parts must not empty the page; the caller counts and reports them
         failed.append(name)
         return None
-
-
-def fuse(rankings: list[tuple[Ranking, ...]], weights: list[float], fusion_k: float) -> Candidates:
-    """Reciprocal-rank fusion (Cormack, Clarke, Büttcher 2009) with a weight a source.
-
-    A source's scores have no unit in common with another's; its order has.
-
-    Parameters
-    ----------
-    rankings
-        By source; of one source the rankings hold different items.
-    """
-    lists = [ranking.items for one in rankings for ranking in one]
-    ends = np.array(list(accumulate(map(len, lists))), dtype=np.int64)
-    source_of = np.array([n for n, one in enumerate(rankings) for _ in one], dtype=np.int32)
-    items, worth = np.concatenate([np.empty(0, np.int32), *lists]), np.array(weights, np.float64)
-    return Candidates(*kernels_race.fused(items, ends, source_of, worth, fusion_k))

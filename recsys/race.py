@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import Idxs, Kind, Links
+from recsys.catalog import (
+    Idxs,
+    Kind,
+)
 from recsys.events import PLATFORMS
 from recsys.ids import Ints, Mask
+from recsys.links import Links
 from recsys.metrics import METRICS, Estimate, Judged, PerPerson, judge
 from recsys.variety import (
     Traits,

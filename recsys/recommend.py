@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
@@ -22,7 +23,6 @@ from recsys.interactions import Row
 from recsys.ladder import followed
 from recsys.mix import Share
 from recsys.pipeline import (
-    Candidates,
     Context,
     Course,
     Lap,
@@ -35,8 +35,7 @@ from recsys.pipeline import (
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
-from recsys.spacing import uncrowded
-from recsys.stages import ALWAYS, STAGES
+from recsys.stages import ALWAYS, barring
 from recsys.steering import SPEAKING, steered, under_rules
 from recsys.tiers import standing_of
 
@@ -148,7 +147,7 @@ def recommend(
     at
         The moment of the request; nothing later may be in the history.
     language
-        Of the reasons, a key of `recsys.reasons.LANGUAGES`.
+        Of the reasons, a key of `recsys.sentences.LANGUAGES`.
     """
     signals = request.controls.signals(history, millis(at))
     if not request.controls.is_personal:
@@ -163,10 +162,7 @@ def recommend(
     made = _rarer(bundle, context, request, draw)
     placed, course, models = made.placed, made.course, made.models
     request.lap("seats")
-    explainer = _explainer(bundle, context, course.pipeline, models, language)
-    if bundle.fresh is not None:
-        beside = _basket(request, context.history, bundle, context.at_ms)
-        explainer = replace(explainer, beside=tuple(beside.tolist()))
+    explainer = _explainer(bundle, request, course, models, language)
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -198,19 +194,20 @@ class _Made(NamedTuple):
 
 
 def _explainer(
-    bundle: Bundle,
-    context: Context,
-    pipeline: Pipeline,
-    models: Mapping[str, Tells],
-    language: str,
+    bundle: Bundle, request: Request, course: Course, models: Mapping[str, Tells], language: str
 ) -> Explainer:
+    context = course.context
+    beside: tuple[int, ...] = ()
+    if bundle.fresh is not None:
+        beside = tuple(_basket(request, context.history, bundle, context.at_ms).tolist())
     return Explainer(
-        pipeline=pipeline,
+        pipeline=course.pipeline,
         context=context,
         standing=context.history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
+        beside=beside,
     )
 
 
@@ -231,8 +228,6 @@ def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _M
     course, share = _shared(course_of(bundle, context, request), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
-    if bundle.rules is None:
-        placed = uncrowded(placed, course, bundle)
     return _Made(placed, course, models, chances, relaxed, share)
 
 
@@ -253,8 +248,7 @@ def _joined(
     context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
     if bundle.fresh is not None:
         row = _row(context.history, bundle, context.at_ms)
-        stages = [STAGES[name] for name in course.pipeline.stages]
-        placed = bundle.fresh.joined(placed, row, course.pipeline, context, stages)
+        placed = bundle.fresh.joined(placed, row, course)
         course = replace(course, pipeline=with_source(course.pipeline))
         models[SOURCE] = bundle.fresh
     if bundle.claims is not None:
@@ -277,7 +271,7 @@ def course_of(bundle: Bundle, context: Context, request: Request | None = None) 
         context=context,
         catalog=bundle.catalog,
         models=bundle.models,
-        stages=STAGES,
+        bars=barring(stages, context, bundle.catalog),
         remaining_ms=unhurried if request is None else request.remaining_ms,
         lap=untimed if request is None else request.lap,
     )
@@ -292,14 +286,16 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
     known, fresh = history, bundle.fresh
     if fresh is not None:
         known = fresh.known(history)
+    row = _row(known, bundle, at_ms)
+    resting = claims.resting(scene.name, row, bundle.catalog, bundle.models)
     return Context(
         scene=scene.name,
         k=request.k,
         kinds=scene.kinds if request.kinds is None else request.kinds,
         history=history,
-        row=_row(known, bundle, at_ms),
+        row=row,
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history, barred),
+        excluded=_excluded(request, bundle, basket, history, [barred, resting]),
         at_ms=at_ms,
         controls=controls,
         session=request.session,
@@ -308,15 +304,15 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
 
 
 def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
-    return bundle.taste.row(history, at_ms).strongest(ROW_ITEMS)
+    return bundle.taste.row_now(history, at_ms).strongest(ROW_ITEMS)
 
 
 def _excluded(
-    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: list[Idxs]
 ) -> Idxs:
     """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [barred] if len(barred) else []
+    found: list[NDArray[Any]] = [one for one in barred if len(one)]
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:

@@ -22,6 +22,7 @@ from recsys.kernels_place import (
 # Limits on places are said of a list of so many.
 PER = 20
 NO_LIMIT = 10_000
+PRODUCT, N_KINDS = int(Kind.PRODUCT), len(Kind)
 
 
 @lru_cache(maxsize=1_024)
@@ -96,15 +97,16 @@ class Limit:
 
     def labels(self, items: Idxs, catalog: Catalog) -> Idxs:
         """Shape (n items,). What each has in common with others; 0 where that is nothing."""
-        kind = catalog.kind[items]
         if self.members is not None:
             column = self.members[items]
         elif self.by == "commercial":
-            column = (kind == Kind.PRODUCT) | catalog.ad[items]
+            column = (catalog.kind[items] == PRODUCT) | catalog.ad[items]
         else:
             column = getattr(catalog, self.by)[items]
         found = column.astype(np.int32, copy=False)
-        return found if len(self.kinds) == len(Kind) else np.where(kind == self.kinds[0], found, 0)
+        if len(self.kinds) == N_KINDS:
+            return found
+        return np.where(catalog.kind[items] == int(self.kinds[0]), found, 0)
 
     def column(self, k: int) -> list[int]:
         """The limits of a list of k, as the kernel has them.

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from recsys.arrays import flat
 from recsys.campaigns import Campaigns, Offer
-from recsys.catalog import Catalog, Idxs, Kind, Links
+from recsys.catalog import (
+    Catalog,
+    Idxs,
+    Kind,
+)
 from recsys.errors import BundleError
 from recsys.facts import COLUMNS, Facts
 from recsys.ids import IdMap
+from recsys.links import Links
 from recsys.models.base import Model, learned_names
 from recsys.models.behaviours import WATCHED
 from recsys.models.evidence import COLUMNS as EVIDENCE_COLUMNS

@@ -1,6 +1,6 @@
 """What rules do to one list: what they add to the race, and who sits where."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_place
+from recsys.bars import Bars
 from recsys.bundle import Bundle
+from recsys.candidates import Candidates, among
 from recsys.catalog import Idxs, Kind
 from recsys.events import EventType
 from recsys.ids import Mask, hash64
@@ -18,15 +20,14 @@ from recsys.models.base import Because
 from recsys.pipeline import (
     MAX_SCORED,
     SOURCE_MS,
-    Candidates,
     Context,
     Course,
     Placed,
     Source,
-    among,
 )
 from recsys.ruled import Capping, Exposing, Orders
 from recsys.seats import Limit
+from recsys.stages import barring
 
 PIN, EXPOSURE, EXPLORATION = "pin", "exposure", "exploration"
 ADDING = (PIN, EXPOSURE, EXPLORATION)
@@ -38,7 +39,7 @@ BLOCK = 64
 DRAWN = 4
 # Multiplied by it, modulo the number of items, positions are shuffled; golden ratio of 2^32.
 STEP = 2_654_435_769
-IMPRESSION = int(EventType.IMPRESSION)
+IMPRESSION, VIDEO = int(EventType.IMPRESSION), int(Kind.VIDEO)
 # What notes call items that come although they were to come less often.
 CAPPED = "cap"
 
@@ -95,10 +96,17 @@ def under_rules(bundle: Bundle, context: Context) -> Context:
 
 
 def orders_for(bundle: Bundle, context: Context) -> Orders | None:
-    """What rules ask of a list; None where there are none."""
-    if bundle.rules is None:
-        return None
-    return bundle.rules.orders(context.scene, context.standing.tier.value, context.at_ms)
+    """What rules, and the scene's own mix, ask of a list; None where nothing is asked."""
+    orders = None
+    if bundle.rules is not None:
+        tier = context.standing.tier.value
+        orders = bundle.rules.orders(context.scene, tier, context.at_ms)
+    mix = bundle.mix_for(context)
+    if mix is None or not mix.in_row:
+        return orders
+    row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
+    orders = orders or Orders()
+    return replace(orders, limits=(*orders.limits, row))
 
 
 def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) -> Steered:
@@ -114,11 +122,6 @@ def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) 
     orders = orders_for(bundle, course.context)
     if orders is None:
         return Steered(filled(race, course, bundle), course, {}, ())
-    mix = bundle.mix_for(course.context)
-    if mix is not None and mix.in_row:
-        # Moved apart afterwards, items would leave the seats that rules gave them.
-        row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
-        orders = replace(orders, limits=(*orders.limits, row))
     steering = Steering(orders=orders, course=course, bundle=bundle, k=k, draw=draw)
     return steering.steered(race)
 
@@ -193,7 +196,7 @@ class Steering:
             table[:, number] = limit.column(self.k)
         moves, no_moves = self.orders.moves, np.zeros(len(items), dtype=np.int32)
         order, broken = kernels_place.seated(
-            (catalog.kind[items] == Kind.VIDEO).astype(np.int8),
+            (catalog.kind[items] == VIDEO).view(np.int8),
             no_moves if moves is None else moves[items],
             fixed,
             labels,
@@ -240,9 +243,13 @@ class Steering:
 
     def _pins(self) -> Iterator[tuple[int, int]]:
         pins = [(seat, item_idx) for seat, item_idx in self.orders.pins if seat < self.k]
+        if not pins:
+            return
         items = np.array([item_idx for _, item_idx in pins], dtype=np.int32)
-        allowed = set(self._allowed(items, lambda name: name not in ABOUT_THE_PERSON).tolist())
-        return ((seat, item_idx) for seat, item_idx in pins if item_idx in allowed)
+        asked = [name for name in self.course.pipeline.stages if name not in ABOUT_THE_PERSON]
+        bars = barring(asked, self.course.context, self.course.catalog)
+        allowed = set(self._allowed(items, bars).tolist())
+        yield from ((seat, item_idx) for seat, item_idx in pins if item_idx in allowed)
 
     def _exposed(self, known: set[int]) -> Iterator[tuple[int, str, None]]:
         """Items that impressions are owed to, as many as are due."""
@@ -264,7 +271,7 @@ class Steering:
         published_ms = self.course.catalog.published_ms[drawn]
         if one.new_ms:
             drawn = drawn[published_ms > self.course.context.at_ms - one.new_ms]
-        found = self._allowed(drawn, lambda _: True)
+        found = self._allowed(drawn, self.course.bars)
         owed: list[int] = found[~self._is_late(found)].tolist()
         return owed
 
@@ -282,7 +289,7 @@ class Steering:
         at = np.arange(block * BLOCK, min((block + 1) * BLOCK, n_items), dtype=np.int64)
         items = (at * _coprime(n_items) % n_items).astype(np.int32)
         items = items[~(self.course.catalog.ad[items] | among(items, race.items))]
-        items = self._allowed(items, lambda _: True)
+        items = self._allowed(items, self.course.bars)
         items = items[~self._is_late(items)]
         probability = self.k * self.orders.explored / (n_blocks * max(len(items), 1))
         left = items.tolist()
@@ -290,20 +297,14 @@ class Steering:
             item_idx = left.pop(int(self._chance(f"explored {turn}") * len(left)))
             yield item_idx, EXPLORATION, min(probability, 1 / n_blocks)
 
-    def _allowed(self, items: Idxs, asked: Callable[[str], bool]) -> Idxs:
-        """Those of the items that the stages asked let through, each once."""
+    def _allowed(self, items: Idxs, bars: Bars) -> Idxs:
+        """Those of the items that are of a kind shown and not barred, each once."""
         if len(items) == 0:
             return items
-        context, catalog = self.course.context, self.course.catalog
         items = np.array(list(dict.fromkeys(items.tolist())), dtype=np.int32)
-        items = items[np.isin(catalog.kind[items], context.kinds)]
-        items = items[catalog.published_ms[items] <= context.at_ms]
-        parts = np.zeros((len(self.course.pipeline.sources), len(items)))
-        left = Candidates(items, np.zeros(len(items)), parts)
-        for name in dict.fromkeys(("on_sale", *self.course.pipeline.stages)):
-            if asked(name):
-                left = self.course.stages[name](left, context, catalog)
-        return left.items
+        if len(self.course.context.kinds) < len(Kind):
+            items = items[np.isin(self.course.catalog.kind[items], self.course.context.kinds)]
+        return items[~bars.removed(items)]
 
     def _free_seat(self, number: int, n: int, taken: dict[int, Added]) -> int:
         """A seat in the second half of the number-th of n equal stretches, or the next free one.

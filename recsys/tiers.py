@@ -86,29 +86,28 @@ def standing_of(history: History, catalog: Catalog, tiers: Tiers, at_ms: int) ->
     Spend counts what the catalogue asks for the pieces; what was really paid, an order of one item
     alone does not say. Orders without a time count, and tell nothing of recency.
     """
-    places = np.flatnonzero(history.type == ORDER)
-    if len(places) == 0:
-        return NOBODY
-    orders = history.take(places[~history.undone(at_ms)[places]])
-    orders = orders.take(orders.at_ms <= at_ms)
+    standing = history.standing(at_ms)
+    orders = standing.once("orders", lambda: standing.take(standing.type == ORDER))
+    # Events are in time order, undated ones first.
+    if len(orders) and orders.at_ms[-1] > at_ms:
+        orders = orders.take(orders.at_ms <= at_ms)
     if len(orders) == 0:
         return NOBODY
-    dated = orders.at_ms != UNDATED
-    recent = ~dated | (orders.at_ms > at_ms - tiers.member_days * DAY_MS)
+    recent = orders
+    if orders.at_ms[0] <= (oldest_ms := at_ms - tiers.member_days * DAY_MS):
+        recent = orders.take((orders.at_ms == UNDATED) | (orders.at_ms > oldest_ms))
     is_member = (
-        _n_orders(orders.take(recent)) >= tiers.member_orders
-        or _spent_minor(orders.take(recent), catalog) >= tiers.member_spend_minor
+        _n_orders(recent) >= tiers.member_orders
+        or _spent_minor(recent, catalog) >= tiers.member_spend_minor
     )
-    is_lapsed = bool(dated.any()) and at_ms - int(orders.at_ms[dated].max()) > (
-        tiers.lapsed_days * DAY_MS
-    )
+    last_ms = int(orders.at_ms[-1])
+    is_lapsed = last_ms != UNDATED and at_ms - last_ms > tiers.lapsed_days * DAY_MS
     return Standing(tier=Tier.MEMBER if is_member else Tier.RETURNING, is_lapsed=is_lapsed)
 
 
 def _n_orders(orders: History) -> int:
     """Orders; lines of one order's id, or of one moment, are one."""
-    keys = np.where(orders.order != 0, orders.order, orders.at_ms)
-    return len(np.unique(keys))
+    return len(set(np.where(orders.order != 0, orders.order, orders.at_ms).tolist()))
 
 
 def _spent_minor(orders: History, catalog: Catalog) -> float:

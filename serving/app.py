@@ -35,13 +35,13 @@ def create_app(service: Service) -> FastAPI:
         telling = asyncio.create_task(_tell(service))
         keeping = asyncio.create_task(service.keeper().run(service.settings.poll_s))
         trusting = asyncio.create_task(service.persons.watch())
-        admitting = asyncio.create_task(gate.keyring.watch())
+        checking = asyncio.create_task(gate.keyring.watch())
         log.info("ready, bundle=%s", service.watcher.bundle_id)
         yield
         watching.cancel()
         telling.cancel()
         trusting.cancel()
-        admitting.cancel()
+        checking.cancel()
         keeping.cancel()
         # It may have a program of its own running, which ends first.
         await asyncio.gather(keeping, return_exceptions=True)

@@ -1,11 +1,6 @@
 """`dapei bench serving`: the service next to a bare endpoint that returns the same bytes."""
 
-import http.client
-import os
-import re
-import signal
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,19 +19,25 @@ from recsys.bundle_files import write
 from recsys.errors import RecsysError
 from recsys.pointer import publish
 from recsys.signing import SigningKey
+from serving.bench_changes import fresh_ms, off_ms, swap_ms
+from serving.bench_faults_redis import redis_of
+from serving.bench_servers import Server, ask, process, served
 from serving.bench_world import histories, synthetic_bundle, user_id
-from serving.leash import leashed
 from serving.load import Measured, hammer, percentile, request
 
 PERSONS, EVENTS_A_PERSON = 1_000, 60
 EVENTS_A_COMMIT = 10_000
 K = 20
 ROUNDS = 4
-# So long a cold start may take, in which everything is compiled.
-START_S = 300.0
 SMALL = 10_000
 BATCHES = (1, 100, 1_000)
 MEMORY_S = 2.0
+# What is asked once more at half of its full load.
+HALVED = frozenset({"lists", "redis"})
+REDIS_FIGURES = (
+    *("redis_lists_rps", "redis_ratio", "redis_cpu_ms"),
+    *("redis_p50_ms", "redis_p95_ms", "redis_p99_ms"),
+)
 
 Figures = dict[str, Any]
 
@@ -57,41 +58,58 @@ def bench_serving(n_items: int, seconds: float, told: Callable[[str], None]) -> 
         key = _furnish(home, n_items)
         told(f"a shop of {SMALL} items")
         _furnish(small, min(SMALL, n_items))
-        with _served(home) as server, _served(small) as other:
-            answer, first_ms = _first(server.port)
-            with _bare(answer, Path(folder)) as bare:
-                told("lists next to a bare endpoint")
-                runs = _in_turns({"bare": bare, "lists": server, "small": other}, seconds)
-            half_rate = runs["lists"].measured.per_second / 2
-            told("lists at half that load")
-            half = uvloop.run(
-                hammer(server.port, _list_request, seconds=seconds, per_second=half_rate)
-            )
+        with served(home) as server:
+            figures = _of_start(server)
+            figures |= _of_lists(server, home, small, seconds, told)
             told("events in batches")
-            events = {n: _events(server.port, n, seconds / len(BATCHES)) for n in BATCHES}
+            figures |= _of_events(server.port, seconds)
             told("a swap of the bundle")
-            swap_ms = _swap(home, key, server.port)
-        told("memory of one more worker")
-        worker_mb = _worker_mb(home)
-    _check(half, *events.values(), *(run.measured for run in runs.values()))
+            figures["swap_ms"] = round(swap_ms(home, key, "bench-2", server))
+        told("memory of one more worker, a new item on both")
+        figures |= _of_two_workers(home)
+    growth = figures["growth_from_10k"] if n_items == 1_000_000 else None
+    return {"items": n_items} | figures | {"growth_10k_to_1m": growth}
+
+
+def _of_start(server: Server) -> Figures:
+    """From nothing to the first list; asked before anything else is."""
+    start_cpu_s, asked_at = server.cpu_s(), time.perf_counter()
+    answer = _list_answer(server.port)
+    first_ms = 1_000 * (time.perf_counter() - asked_at)
     return {
-        "items": n_items,
-        **_of_lists(runs, half, n_items),
-        **{f"events_per_s_{n}": round(n * one.per_second) for n, one in events.items()},
-        "events_p99_ms": percentile(events[100].latency_ms, 99),
         "ready_ms": round(server.ready_ms),
         "first_list_ms": round(first_ms, 1),
-        "swap_ms": round(swap_ms),
-        "worker_mb": round(worker_mb, 1),
+        "start_to_list_ms": round(server.ready_ms + first_ms),
+        "start_cpu_ms": round(1_000 * start_cpu_s),
         "answer_bytes": len(answer),
         "list_items": len(orjson.loads(answer)["items"]),
     }
 
 
-def _of_lists(runs: "dict[str, Run]", half: Measured, n_items: int) -> Figures:
+def _of_lists(
+    server: Server, home: Home, small: Home, seconds: float, told: Callable[[str], None]
+) -> Figures:
+    """Lists with the record alone and with Redis beside it, next to a bare endpoint, by turns."""
+    answer = _list_answer(server.port)
+    with served(small) as other, _bare(answer, home.root) as bare, redis_too(home) as redis:
+        servers = {"bare": bare, "lists": server, "small": other}
+        if redis is not None:
+            servers["redis"] = redis
+        told("lists next to a bare endpoint")
+        runs = _in_turns(servers, seconds)
+        told("lists at half that load")
+        half = {name: _half(servers[name], runs[name], seconds) for name in HALVED & set(servers)}
+    _check(*half.values(), *(run.measured for run in runs.values()))
+    return _told_lists(runs, half["lists"]) | _told_redis(runs, half)
+
+
+def _half(server: Server, run: "Run", seconds: float) -> Measured:
+    rate = run.measured.per_second / 2
+    return uvloop.run(hammer(server.port, _list_request, seconds=seconds, per_second=rate))
+
+
+def _told_lists(runs: "dict[str, Run]", half: Measured) -> Figures:
     bare, lists, small = runs["bare"], runs["lists"], runs["small"]
-    # By processor time, which does not depend on what else the machine does meanwhile.
-    growth = round(lists.cpu_ms / small.cpu_ms, 3)
     return {
         "bare_rps": round(bare.measured.per_second),
         "lists_rps": round(lists.measured.per_second),
@@ -100,8 +118,8 @@ def _of_lists(runs: "dict[str, Run]", half: Measured, n_items: int) -> Figures:
         "list_cpu_ms": round(lists.cpu_ms, 3),
         "cpu_ratio": round(bare.cpu_ms / lists.cpu_ms, 3),
         "rps_per_core": round(1_000 / lists.cpu_ms),
-        "growth_from_10k": growth,
-        "growth_10k_to_1m": growth if n_items == 1_000_000 else None,
+        # By processor time, which does not depend on what else the machine does meanwhile.
+        "growth_from_10k": round(lists.cpu_ms / small.cpu_ms, 3),
         "server_p50_ms": percentile(half.server_ms, 50),
         "server_p99_ms": percentile(half.server_ms, 99),
         "server_p50_full_ms": percentile(lists.measured.server_ms, 50),
@@ -109,6 +127,34 @@ def _of_lists(runs: "dict[str, Run]", half: Measured, n_items: int) -> Figures:
         "p95_ms": percentile(half.latency_ms, 95),
         "p99_ms": percentile(half.latency_ms, 99),
     }
+
+
+def _told_redis(runs: "dict[str, Run]", half: dict[str, Measured]) -> Figures:
+    """The same names as without Redis; none of them has a value where there is no Redis."""
+    if "redis" not in runs:
+        return dict.fromkeys(REDIS_FIGURES)
+    redis, bare, latency_ms = runs["redis"], runs["bare"], half["redis"].latency_ms
+    values = (
+        round(redis.measured.per_second),
+        round(redis.measured.per_second / bare.measured.per_second, 3),
+        round(redis.cpu_ms, 3),
+        *(percentile(latency_ms, percent) for percent in (50, 95, 99)),
+    )
+    return dict(zip(REDIS_FIGURES, values, strict=True))
+
+
+@contextmanager
+def redis_too(home: Home) -> Iterator[Server | None]:
+    """The service of the same home with persons' copies in Redis; None where there is none."""
+    if shutil.which("redis-server") is None:
+        yield None
+        return
+    with redis_of(home) as running, served(home) as server:
+        # Read by now; whoever is started later on this home shall not look for Redis.
+        home.config_path.unlink()
+        yield server
+        if running[-1].say(b"DBSIZE").startswith(b":0"):
+            raise RecsysError("the service with Redis kept nothing in it; allowed: persons' marks")
 
 
 def _furnish(home: Home, n_items: int) -> SigningKey:
@@ -126,82 +172,11 @@ def _furnish(home: Home, n_items: int) -> SigningKey:
     return key
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server of ours in processes of its own.
-
-    Attributes
-    ----------
-    pid
-        Of the parent that keeps the workers.
-    ready_ms
-        From its start until it was ready.
-    """
-
-    port: int
-    pid: int
-    ready_ms: float
-
-    def pids(self) -> list[int]:
-        """The parent and its workers."""
-        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return [self.pid, *map(int, listed.split())]
-
-    def cpu_s(self) -> float:
-        """Processor time of all of them so far."""
-        ticks = 0
-        for pid in self.pids():
-            # The name, in brackets, may hold anything; user and system time follow it.
-            told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(told[11]) + int(told[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-    def shared_mb(self) -> float:
-        """Memory of all of them, a page that several use counted once."""
-        shared_kb = 0
-        for pid in self.pids():
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            shared_kb += sum(map(int, re.findall(r"^Pss: +(\d+)", rollup, re.MULTILINE)))
-        return shared_kb / 1_024
-
-
-@contextmanager
-def _process(command: list[str]) -> Iterator[Server]:
-    started_at = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-        preexec_fn=leashed,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if "http://127.0.0.1:" not in line:
-            raise RecsysError(f"{command} did not start, it said {line!r}")
-        port = int(line.split("http://127.0.0.1:")[1].split()[0])
-        while not _is_ready(port):
-            if time.perf_counter() - started_at > START_S:
-                raise RecsysError(f"{command} was not ready after {START_S:g} s")
-            time.sleep(0.005)
-        yield Server(port, process.pid, 1_000 * (time.perf_counter() - started_at))
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-        process.stdout and process.stdout.close()
-
-
-def _served(home: Home, n_workers: int = 1) -> Any:
-    words = ["--home", str(home.root), "--port", "0", "--workers", str(n_workers)]
-    return _process(["-m", "dapei", "serve", *words])
-
-
 @contextmanager
 def _bare(answer: bytes, folder: Path) -> Iterator[Server]:
     path = folder / "answer.json"
     path.write_bytes(answer)
-    with _process(["-m", "serving.bench_bare", str(path)]) as server:
+    with process(["-m", "serving.bench_bare", str(path)]) as server:
         yield server
 
 
@@ -232,25 +207,37 @@ def _in_turns(servers: dict[str, Server], seconds: float) -> dict[str, Run]:
     return runs
 
 
-def _first(port: int) -> tuple[bytes, float]:
-    """The answer to the first list after a start, and how long it took."""
-    started_at = time.perf_counter()
-    answer = _post(port, "/v1/lists", _list_body(0))
-    return answer, 1_000 * (time.perf_counter() - started_at)
+def _list_answer(port: int) -> bytes:
+    return ask(port, "POST", "/v1/lists", orjson.dumps(_list_body(0)))[1]
+
+
+def _of_events(port: int, seconds: float) -> Figures:
+    """Durable events a second in batches of each size."""
+    runs = {n: _events(port, n, seconds / len(BATCHES)) for n in BATCHES}
+    _check(*runs.values())
+    rates = {f"events_per_s_{n}": round(n * one.per_second) for n, one in runs.items()}
+    return rates | {"events_p99_ms": percentile(runs[100].latency_ms, 99)}
 
 
 def _events(port: int, batch: int, seconds: float) -> Measured:
     return uvloop.run(hammer(port, _event_requests(batch), seconds=seconds, connections=8))
 
 
-def _worker_mb(home: Home) -> float:
-    """Memory that a second worker adds: its share of all pages, after both made lists."""
+def _of_two_workers(home: Home) -> Figures:
+    """Memory that a second worker adds, and how soon both show and drop an item.
+
+    Memory is each process's share of all pages, after all made lists.
+    """
     shares: list[float] = []
+    figures: Figures = {}
     for n_workers in (1, 2):
-        with _served(home, n_workers) as server:
+        with served(home, n_workers) as server:
             uvloop.run(hammer(server.port, _list_request, seconds=MEMORY_S))
             shares.append(server.shared_mb())
-    return shares[1] - shares[0]
+            if n_workers == 2:
+                figures["fresh_ms"] = round(fresh_ms(server))
+                figures["off_ms"] = round(off_ms(server))
+    return {"worker_mb": round(shares[1] - shares[0], 1)} | figures
 
 
 def _list_body(number: int) -> dict[str, Any]:
@@ -279,38 +266,6 @@ def _event_requests(batch: int) -> Callable[[int], bytes]:
         return request("/v1/events", {"events": events})
 
     return of
-
-
-def _swap(home: Home, key: SigningKey, port: int) -> float:
-    """Milliseconds from the new pointer to the first list of the new bundle."""
-    publish(home.bundles, "bench-2", key)
-    started_at = time.perf_counter()
-    while orjson.loads(_post(port, "/v1/lists", _list_body(0)))["bundle"] != "bench-2":
-        if time.perf_counter() - started_at > START_S:
-            raise RecsysError(f"the new bundle was not served after {START_S:g} s")
-        time.sleep(0.005)
-    return 1_000 * (time.perf_counter() - started_at)
-
-
-def _post(port: int, path: str, body: object) -> bytes:
-    return _ask(port, "POST", path, orjson.dumps(body))[1]
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        return _ask(port, "GET", "/readyz", b"")[0] == 200
-    except OSError:
-        return False
-
-
-def _ask(port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
-    try:
-        connection.request(method, path, body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def _check(*runs: Measured) -> None:

@@ -20,7 +20,7 @@ def measure_serving(
     seconds: Annotated[float, typer.Option(min=0.5, help="Length of each kind of load.")] = 10,
     json: Annotated[Path | None, typer.Option(help="Write the figures here too.")] = None,
 ) -> None:
-    """Lists next to a bare endpoint in one run, events, a swap of the bundle, a start."""
+    """Lists, alone and with Redis, next to a bare endpoint; events, a start, changes, memory."""
     console = Console()
     with console.status("starting") as status:
         figures = bench_serving(items - items % CLUSTER, seconds, status.update)
@@ -28,5 +28,7 @@ def measure_serving(
     for name, value in figures.items():
         table.add_row(name, "" if value is None else f"{value:,}")
     console.print(table)
+    if figures["redis_lists_rps"] is None:
+        console.print("NOT MEASURED: lists with Redis; there is no redis-server here, install it")
     if json is not None:
         json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))

@@ -65,15 +65,15 @@ class Redis:
         self.process.kill()
         self.process.wait()
 
-    def say(self, command: bytes) -> None:
-        """Give it a command without an answer that matters."""
+    def say(self, command: bytes) -> bytes:
+        """Its answer to a command."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(command + b"\r\n")
-            connection.recv(1_024)
+            return connection.recv(1_024)
 
 
 @contextmanager
-def _redis_of(home: Home) -> Iterator[list[Redis]]:
+def redis_of(home: Home) -> Iterator[list[Redis]]:
     """A server that the home's service is told to use; the last of the list runs."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -87,7 +87,7 @@ def _redis_of(home: Home) -> Iterator[list[Redis]]:
 
 def _broken(home: Home, breaking: Callable[[list[Redis]], None]) -> Broken:
     """What people notice while something is done to Redis, two workers using it."""
-    with _redis_of(home) as running, serving(home.root, workers=2) as served:
+    with redis_of(home) as running, serving(home.root, workers=2) as served:
 
         def steady_first() -> None:
             time.sleep(STEADY_S)

@@ -28,6 +28,9 @@ from recsys.ranker import Ranker, Trees
 from recsys.watching import WatchCurve
 
 CLUSTER = 1_000
+# Categories of a cluster, so that a hundred items are of one, as in a real shop (90 in that of
+# `mb_ecomm_alibaba`).
+CATEGORIES = 10
 N_TAGS = 2_000
 TAGS_AN_ITEM = 5
 ITEMS_A_PERSON = 30
@@ -85,7 +88,7 @@ def _item(n: int, rng: np.random.Generator) -> Item:
         kind=Kind.VIDEO if is_video else Kind.PRODUCT,
         title=f"第{n}号的标题，和平常的一样长",
         tags=tags,
-        category=("类", str(n // CLUSTER)),
+        category=("类", str(n // CLUSTER), str(n // 2 % CATEGORIES)),
         price_minor=None if is_video else 990 + n % 10_000,
         cards=(f"item-{n - 1}",) if is_video else (),
         duration_s=20.0 if is_video else None,

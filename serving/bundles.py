@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from threading import Lock
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 # Promised impressions are counted anew so often; each count reads what came since.
 COUNT_S = 5.0
+# A new bundle answers its golden requests with such pauses: without them lists would take twice as
+# long for as long as that lasts.
+LET_GO_S = 0.005
 # Before there is a bundle lists are of so many items, those that changed last.
 BARE_ITEMS = 2_000
 
@@ -40,7 +44,7 @@ class Made(NamedTuple):
     version: int
     rule_version: int = -1
 
-    def with_items(self, items: list[Item], version: int) -> "Made":
+    def with_items(self, items: Iterable[Item], version: int) -> "Made":
         """The same up to a later version."""
         return self._replace(overlay=self.overlay.with_items(items), version=version)
 
@@ -246,13 +250,17 @@ class Watcher:
             if public is None or pointer is None or pointer.bundle_id == self._wanted_id:
                 return None
             bundle = read(self.home.bundles / pointer.bundle_id, public, table=self._table)
-            check_golden(bundle)
+            check_golden(bundle, between=self._let_requests_go_first)
         except (BundleError, ConfigError) as error:
             self._refuse(error)
             return None
         self._refused = None
         self._counter = pointer.counter
         return bundle
+
+    def _let_requests_go_first(self) -> None:
+        if self.current is not None:
+            time.sleep(LET_GO_S)
 
     def _new_past(self) -> Past | None:
         """The histories the pointer names; those in use if it names them, or a damaged version."""

@@ -45,6 +45,7 @@ class Connection(HttpToolsProtocol):
     _arrives: TimerHandle | None = None
     _head_bytes = _unended_bytes = 0
     _is_in_head = False
+    _is_leaving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that never says anything is closed like one that fell silent."""
@@ -87,6 +88,8 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = False
         if not self.transport.is_closing():
             super().on_headers_complete()
+            if self._is_leaving:
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A part of the body is here."""
@@ -103,6 +106,12 @@ class Connection(HttpToolsProtocol):
         """Nothing comes any more."""
         self._arrived()
         super().connection_lost(exc)
+
+    def leave(self) -> None:
+        """Close with the next answer that begins, which says so."""
+        self._is_leaving = True
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
 
     def _check_head(self, n_bytes: int) -> None:
         if n_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -139,6 +148,11 @@ class Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    def share(self, n_workers: int) -> None:
+        """Let a new worker have its share of the connections, which come as the old ones close."""
+        for one in list(self.server_state.connections)[::n_workers]:
+            cast(Connection, one).leave()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop as usual."""
         await asyncio.sleep(ACCEPT_S)
@@ -147,7 +161,7 @@ class Server(uvicorn.Server):
         # In place: answers under way hold the same list.
         self.server_state.default_headers.append((b"connection", b"close"))
         for one in self.server_state.connections:
-            _close_after_answer(cast(Connection, one))
+            cast(Connection, one).leave()
         await self._until_silent()
         await super().shutdown(sockets=sockets)
 
@@ -159,8 +173,3 @@ class Server(uvicorn.Server):
         # Timers run before what has arrived is read, and it must be read before anything is closed.
         for _ in range(3):
             await asyncio.sleep(0)
-
-
-def _close_after_answer(one: Connection) -> None:
-    if one.cycle is not None and not one.cycle.response_complete:
-        one.cycle.keep_alive = False

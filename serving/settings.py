@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from recsys.errors import ConfigError
-from recsys.reasons import LANGUAGES
+from recsys.sentences import LANGUAGES
 from serving.schemas import wrong
 
 T = TypeVar("T", bound=BaseModel)

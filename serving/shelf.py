@@ -1,5 +1,6 @@
 """What a page shows of each item, as JSON made when it is first shown, and kept as it is."""
 
+import numpy as np
 import orjson
 
 from recsys.catalog import Catalog, Idxs
@@ -41,7 +42,8 @@ class Shelf:
         except KeyError:
             if len(kept) > MAX_KEPT:
                 kept.clear()
-            kept |= zip(asked, self._made(items), strict=True)
+            missing = [idx for idx in asked if idx not in kept]
+            kept |= zip(missing, self._made(np.array(missing, dtype=np.int32)), strict=True)
             return [kept[idx] for idx in asked]
 
     def _made(self, items: Idxs) -> list[bytes]:

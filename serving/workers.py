@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -40,6 +40,13 @@ START_S = 60.0
 # Of every answer: nobody between here and the person keeps it, or takes it for something else.
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 LOOK_S = 0.2
+# Says to a worker that another one is new: kept connections would stay with those that lived on
+# when one died, and the new one would have nothing to do.
+SHARE = signal.SIGUSR1
+# So long a thread that computes keeps others waiting: a list that reads the record waits for its
+# turn several times, and with Python's own 5 ms a new bundle, or a flood of events being written,
+# made lists take several times as long.
+TURN_S = 0.0005
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -108,6 +115,8 @@ class Workers:
         signal.set_wakeup_fd(self._woken[1], warn_on_full_buffer=False)
         for number, handler in self._handlers().items():
             signal.signal(number, handler)
+        # Who has not begun to listen has nothing to share.
+        signal.signal(SHARE, signal.SIG_IGN)
         # What was loaded so far stays for good: workers share it, and no collection walks it again.
         gc.freeze()
         for _ in range(self.n):
@@ -143,6 +152,7 @@ class Workers:
         for number in self._handlers():
             signal.signal(number, signal.SIG_DFL)
         os.close(self._alive[1])
+        sys.setswitchinterval(TURN_S)
         uvloop.run(self._work())
         sys.exit(0)
 
@@ -168,9 +178,11 @@ class Workers:
         return True
 
     def _welcome(self) -> None:
-        """Hear who answers now; the newcomer's elder may go."""
+        """Hear who answers now: it gets a share of the work, or its elder may go."""
         replacing = self._replacing
         answering = {int(pid) for pid in _emptied(self._ready[0]).split()}
+        if answering - {replacing.newcomer} and not self._is_stopping:
+            self._signal(self._born_at.keys() - answering - replacing.leaving.keys(), SHARE)
         if replacing.newcomer not in answering:
             return
         replacing.newcomer = None
@@ -218,7 +230,9 @@ class Workers:
             timeout_graceful_shutdown=max(1, self.settings.stop_s - math.ceil(HEARD_S)),
         )
         server = Server(config, self._is_ready)
-        asyncio.get_running_loop().add_reader(self._alive[0], setattr, server, "should_exit", True)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._alive[0], setattr, server, "should_exit", True)
+        loop.add_signal_handler(SHARE, server.share, self.n)
         await server.serve(sockets=[self.sock])
 
     def _is_ready(self) -> None:
@@ -233,14 +247,14 @@ class Workers:
         self._is_stopping = True
         self.sock.close()
         signal.alarm(self.settings.stop_s + KILL_AFTER_S)
-        self._signal_all(signal.SIGTERM)
+        self._signal(self._born_at, signal.SIGTERM)
 
     def _kill(self, _number: int, _frame: FrameType | None) -> None:
         log.error("workers did not stop in time, killing %d", len(self._born_at))
-        self._signal_all(signal.SIGKILL)
+        self._signal(self._born_at, signal.SIGKILL)
 
-    def _signal_all(self, number: int) -> None:
-        for pid in list(self._born_at):
+    def _signal(self, pids: Iterable[int], number: int) -> None:
+        for pid in list(pids):
             os.kill(pid, number)
 
 

@@ -7,11 +7,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import Catalog, Idxs, Item, Kind, spans
+from recsys.catalog import (
+    Catalog,
+    Idxs,
+    Item,
+    Kind,
+)
 from recsys.events import EventType
 from recsys.histories import UNDATED, Histories, History
 from recsys.ids import Ints, Mask
 from recsys.interactions import EVENT_WEIGHTS, Acts, Rows, Taste, Weighting
+from recsys.links import spans
 from recsys.watching import WatchCurve
 
 NEW = "new to the person"

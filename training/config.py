@@ -6,7 +6,7 @@ from typing import Any
 
 from recsys.errors import ConfigError
 from recsys.events import EVENT_WORDS, EventType, Platform
-from recsys.interactions import EVENT_WEIGHTS
+from recsys.interactions import EVENT_WEIGHTS, VISIT
 from recsys.mix import Mix
 from recsys.models.base import Model, parameters
 from recsys.models.table import MODELS, model_named
@@ -172,6 +172,8 @@ class TrainConfig:
     ----------
     half_life_days
         After this long an event counts half; 0 means no decay.
+    visit
+        How much more counts what was done in a person's last visit, as a share; 0 means nothing.
     holdout_days
         The last days that are held out to evaluate; None means the last tenth of dated events.
     seed
@@ -200,6 +202,7 @@ class TrainConfig:
     """
 
     half_life_days: float = 60.0
+    visit: float = VISIT
     holdout_days: float | None = None
     seed: int = 1
     people: int = 2_000
@@ -259,6 +262,7 @@ def train_config(said: Mapping[str, Any]) -> TrainConfig:
 def _trained(config: TrainConfig, table: dict[str, Any]) -> TrainConfig:
     plain = {
         "half_life_days": float,
+        "visit": float,
         "holdout_days": float,
         "seed": int,
         "people": int,

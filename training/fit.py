@@ -137,6 +137,7 @@ def learned_taste(shop: Shop, config: TrainConfig, as_of_ms: int) -> Taste:
     weighting = Weighting(
         by_type=dict(config.weights),
         half_life_days=config.half_life_days,
+        visit=config.visit,
         watch=WatchCurve.fit(plays.value, duration_s),
         by_platform=dict(config.platforms),
         sent=SENT,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.bundle import Bundle
+from recsys.candidates import among
 from recsys.catalog import Idxs, Kind
 from recsys.evaluation import Case
 from recsys.events import millis
@@ -16,7 +17,6 @@ from recsys.features import Asked, Racing, Values, features
 from recsys.histories import known_items
 from recsys.ids import Mask
 from recsys.lookback import of_items
-from recsys.pipeline import among
 from recsys.reach import group_of
 from recsys.recommend import Request, context_of, course_of
 

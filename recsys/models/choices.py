@@ -6,10 +6,14 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.catalog import Catalog, Kind, Links
+from recsys.catalog import (
+    Catalog,
+    Kind,
+)
 from recsys.events import EventType
 from recsys.ids import Ints
 from recsys.interactions import Row, Rows
+from recsys.links import Links
 from recsys.models.keyed import ByKeys, strongest
 from recsys.models.lists import ListsByKind, ScoredLists, Sparse, liked_only
 

@@ -7,7 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_vectors
-from recsys.catalog import Idxs, Kind, Links
+from recsys.catalog import (
+    Idxs,
+    Kind,
+)
+from recsys.links import Links
 from recsys.models.base import Ranking, Scores
 
 # The centres are learned from so many vectors each, in so many rounds; more changes little.

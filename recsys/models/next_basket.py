@@ -26,12 +26,14 @@ from recsys.models.lists import (
     opinions,
 )
 from recsys.models.orders import Orders, has_orders
-from recsys.models.repurchase import Rhythm, Shelf
+from recsys.models.repurchase import Floats, Rhythm, Shelf
 
 # So many of a person's baskets before one can lead to it; older ones hardly count.
 MAX_BACK = 20
 # What was bought less than this share of its usual interval ago is not due whoever buys it.
 EARLIEST = 0.3
+# Up to this share of it nobody needs to be shown it, unless they buy it faster.
+RESTS = 0.5
 ORDER = int(EventType.ORDER)
 # A request reads the lists of so many of a person's items, those of the latest baskets.
 MAX_KEYS = 200
@@ -197,36 +199,48 @@ class NextBasket:
             for item, key in zip(items.tolist(), keys, strict=True)
         ]
 
-    def due(self, row: Row, may_be: Mask, k: int, least: float) -> Idxs:
+    def due(self, row: Row, lasting: Mask, k: int, least: float) -> Idxs:
         """Up to k of the person's own items that are bought again within the horizon this likely.
 
         Parameters
         ----------
-        may_be
-            Shape (n_items,). Which items are asked about.
+        lasting
+            Shape (n_items,). Which items are bought once and not asked about.
         least
             The chance from which on an item is due, 0 to 1.
         """
         check_fitted(self)
-        if row.acts is None or not self._may_be_due(row.acts, may_be):
+        if row.acts is None or not self._may_be_due(row.acts, lasting):
             return np.empty(0, dtype=np.int32)
         own, chances, _ = self._asked(row)
-        is_due = may_be[own] & (chances >= least)
+        is_due = ~lasting[own] & (chances >= least)
         return Ranking.best(own[is_due], chances[is_due], k).items
 
-    def _may_be_due(self, acts: Acts, may_be: Mask) -> bool:
+    def resting(self, row: Row, lasting: Mask, least: float) -> Idxs:
+        """The person's own items that were bought too lately to be bought again; as of `due`."""
+        check_fitted(self)
+        if row.acts is None:
+            return np.empty(0, dtype=np.int32)
+        items, waited = self._waited(row.acts, lasting)
+        young = items[waited < RESTS]
+        if len(young) == 0:
+            return young
+        due = self.due(row, lasting, len(row), least)
+        return np.setdiff1d(young, due).astype(np.int32)
+
+    def _may_be_due(self, acts: Acts, lasting: Mask) -> bool:
         """Whether for any item the last order is old enough; most lists need ask no further."""
-        if not self.rhythm_.by_days[0]:
-            return False
+        return bool((self._waited(acts, lasting)[1] >= EARLIEST).any())
+
+    def _waited(self, acts: Acts, lasting: Mask) -> tuple[Idxs, Floats]:
+        """Items of dated orders, and how long ago the last was, as a share of usual intervals."""
         events = acts.events
         places = np.flatnonzero((events.type == ORDER) & (events.at_ms != UNDATED))
-        places = places[may_be[events.item[places]]]
-        if len(places) == 0:
-            return False
+        places = places[~lasting[events.item[places]]] if self.rhythm_.by_days[0] else places[:0]
         # The last order of an item counts; np.unique finds first ones, so look from the end.
         items, lasts = np.unique(events.item[places][::-1], return_index=True)
         days = (acts.at_ms - events.at_ms[places][::-1][lasts]) / DAY_MS
-        return bool((days >= EARLIEST * np.exp(self.rhythm_.log_gap[items])).any())
+        return items, days / np.exp(self.rhythm_.log_gap[items])
 
     def _asked(self, row: Row) -> tuple[Idxs, Scores, Row]:
         """The person's own items, their chances, and the weights of what others follow."""

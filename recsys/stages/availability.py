@@ -3,31 +3,33 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.bars import Bar
 from recsys.campaigns import Campaigns, Offer
+from recsys.candidates import among
 from recsys.catalog import Catalog, Idxs
 from recsys.events import EventType
 from recsys.histories import History
-from recsys.pipeline import Candidates, Context, among
+from recsys.pipeline import (
+    Context,
+)
 
 ORDER = int(EventType.ORDER)
 
 
-def on_sale(candidates: Candidates, _context: Context, catalog: Catalog) -> Candidates:
-    """Remove what is switched off or sold out."""
-    return candidates.without(~catalog.on_sale[candidates.items])
+def on_sale(_context: Context, catalog: Catalog) -> Bar:
+    """What is switched off or sold out."""
+    return Bar(open=catalog.on_sale)
 
 
-def in_time(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
-    """Remove what is not out yet, what has expired, and flash sales outside their window.
+def in_time(context: Context, catalog: Catalog) -> Bar:
+    """What is not out yet, what has expired, and flash sales outside their window.
 
     A flash sale of which the person had all pieces they may have is over for them.
     """
-    items, at_ms = candidates.items, context.at_ms
-    expires_ms = catalog.expires_ms[items]
-    is_gone = ((expires_ms != 0) & (expires_ms <= at_ms)) | (catalog.published_ms[items] > at_ms)
-    if len(catalog.campaigns):
-        is_gone |= among(items, closed_sales(catalog.campaigns, context.history, at_ms))
-    return candidates.without(is_gone) if is_gone.any() else candidates
+    if not len(catalog.campaigns):
+        return Bar(timed=True)
+    closed = closed_sales(catalog.campaigns, context.history, context.at_ms)
+    return Bar(items=closed, timed=True)
 
 
 def closed_sales(campaigns: Campaigns, history: History, at_ms: int) -> Idxs:
@@ -59,16 +61,11 @@ def _pieces_had(sales: Campaigns, history: History, at_ms: int) -> NDArray[np.fl
     return had
 
 
-def audience(candidates: Candidates, context: Context, catalog: Catalog) -> Candidates:
-    """Remove what is meant for others: new customers, members."""
-    meant = catalog.audience[candidates.items]
-    if not meant.any():
-        return candidates
-    return candidates.without((meant != 0) & ((meant & context.standing.mask) == 0))
+def audience(context: Context, _catalog: Catalog) -> Bar:
+    """What is meant for others: new customers, members."""
+    return Bar(meant=context.standing.mask)
 
 
-def blocked(candidates: Candidates, context: Context, _catalog: Catalog) -> Candidates:
-    """Remove what the shop's rules keep out of lists."""
-    if context.blocked is None:
-        return candidates
-    return candidates.without(context.blocked[candidates.items])
+def blocked(context: Context, _catalog: Catalog) -> Bar:
+    """What the shop's rules keep out of lists."""
+    return Bar() if context.blocked is None else Bar(closed=(context.blocked,))

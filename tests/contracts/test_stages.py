@@ -5,12 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context
-from recsys.stages import STAGES
+from recsys.pipeline import (
+    Context,
+)
+from recsys.stages import STAGES, barring
 from tests.planted import NOW, event, item
 
 CATALOG = Catalog.of(
@@ -56,10 +59,23 @@ def test_filter_laws(name, items, acts, basket, excluded):
     scores = np.linspace(1, 2, len(items))
     before = Candidates(np.array(items, dtype=np.int32), scores, scores[None, :])
     context = context_of(acts, basket, excluded)
-    after = STAGES[name](before, context, CATALOG)
+    bars = barring([name], context, CATALOG)
+    after = before.without(bars.removed(before.items))
     kept = np.isin(before.items, after.items)
     assert after.items.tolist() == before.items[kept].tolist()
     assert after.scores.tolist() == before.scores[kept].tolist()
     assert after.parts.shape == (1, len(after))
-    again = STAGES[name](after, context, CATALOG)
-    assert again.items.tolist() == after.items.tolist()
+    assert not bars.removed(after.items).any()
+
+
+@given(
+    items=st.lists(st.integers(0, 19), unique=True),
+    acts=ACTS,
+    basket=st.lists(st.integers(0, 11), max_size=4),
+    excluded=st.lists(st.integers(0, 19), max_size=4),
+)
+def test_together_stages_bar_what_any_of_them_bars(items, acts, basket, excluded):
+    context, asked = context_of(acts, basket, excluded), np.array(items, dtype=np.int32)
+    alone = [barring([name], context, CATALOG).removed(asked) for name in STAGES]
+    together = barring(STAGES, context, CATALOG).removed(asked)
+    assert together.tolist() == np.any(alone, axis=0).tolist()

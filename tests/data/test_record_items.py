@@ -19,8 +19,8 @@ def test_only_changed_items_get_a_new_version(record):
     assert record.item_version() == version
     assert record.put_items([item(1), item(2, title="面")], at=NOW) == 1
     assert record.item_version() > version
-    assert record.changed_items(version) == [item(2, title="面")]
-    assert record.changed_items(record.item_version()) == []
+    assert list(record.changed_items(version)) == [item(2, title="面")]
+    assert list(record.changed_items(record.item_version())) == []
 
 
 def test_adding_missing_items_changes_none_that_is_known(record):
@@ -33,6 +33,29 @@ def test_many_items_go_in_several_transactions(record):
     assert record.put_items((item(n) for n in range(4_500)), at=NOW) == 4_500
     assert len(list(record.items())) == 4_500
     assert record.item_version() == 3
+
+
+def test_what_changed_is_read_in_pages(record):
+    record.put_items((item(n) for n in range(4_500)), at=NOW)
+    changed = record.changed_items(0)
+    first = [next(changed) for _ in range(10)]
+    # Of the first page and of the last: neither what was read nor what is to come is held.
+    record.put_items([item(20, title="面"), item(4_400, title="米")], at=NOW)
+    told = [*first, *changed]
+    titles = {one.item_id: one.title for one in told}
+    assert len(told) == 4_500 + 1, "only what was read before it changed comes twice"
+    assert (titles["item-1020"], titles["item-5400"]) == ("面", "米")
+    assert len(list(record.items())) == 4_500
+
+
+def test_pages_end_in_the_middle_of_a_version_and_between_two(record):
+    sizes = (1_500, 500, 2_000, 700)
+    names = iter(range(sum(sizes)))
+    for size in sizes:
+        record.put_items([item(next(names)) for _ in range(size)], at=NOW)
+    told = [one.item_id for one in record.changed_items(0)]
+    assert sorted(told) == sorted(f"item-{1000 + n}" for n in range(sum(sizes)))
+    assert len(list(record.changed_items(2))) == 2_700
 
 
 def test_an_item_that_no_json_can_hold_is_refused():

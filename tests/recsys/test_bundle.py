@@ -17,8 +17,13 @@ from hypothesis import strategies as st
 from recsys.arrays import flat
 from recsys.bundle import check
 from recsys.bundle_files import MANIFEST, SIGNATURE, read, read_manifest, write
-from recsys.catalog import Catalog, Idxs, Kind, Links
+from recsys.catalog import (
+    Catalog,
+    Idxs,
+    Kind,
+)
 from recsys.errors import BundleError
+from recsys.links import Links
 from recsys.models.base import Ranking, Scores, parameters
 from recsys.models.lists import ListsByKind, ScoredLists
 from recsys.signing import SigningKey

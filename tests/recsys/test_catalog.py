@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from recsys import arrays
-from recsys.catalog import Catalog, Item, Kind, Links
+from recsys.catalog import (
+    Catalog,
+    Item,
+    Kind,
+)
 from recsys.errors import InvalidItem
+from recsys.links import Links
 from tests.planted import item
 
 

@@ -160,6 +160,19 @@ def test_consumables_are_shown_near_their_own_time(household, scene, number, day
         assert found[1].reason == "it may be time to buy it again"
 
 
+@pytest.mark.parametrize(("days", "is_there"), [(2, False), (20, True)])
+def test_what_was_just_bought_does_not_come_back_at_once(household, days, is_there):
+    catalog, bundle = household
+    rows = taste_of(catalog).rows(Histories.of([]), millis(NOW))
+    first = FixedForAll(items=(DIAPERS, 4, 5)).fit(rows, catalog)
+    loud = replace(bundle, models={**bundle.models, "all": first})
+    history = history_of(catalog, *orders(DIAPERS, days))
+    assert (DIAPERS in numbers(served(loud, history, k=3))) == is_there
+    # Without the model of repurchase nobody knows when it is used up.
+    forgetful = replace(loud, models={"all": first})
+    assert DIAPERS in numbers(served(forgetful, history, k=3))
+
+
 def test_durable_is_never_due(household):
     catalog, bundle = household
     history = history_of(catalog, *orders(FRIDGE, 27, 55, 83, 111))

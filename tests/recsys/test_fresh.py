@@ -6,12 +6,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from recsys.candidates import Candidates
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.fresh import seated
 from recsys.ids import mark_of
 from recsys.overlay import Overlay
-from recsys.pipeline import Candidates
 from recsys.recommend import Request, recommend
 from tests.planted import NOW, Fixed, FixedForAll, bundle_of, event, history_of, item
 

@@ -32,6 +32,13 @@ def test_a_bundle_without_golden_requests_is_asked_all_the_same():
     check_golden(replace(carrying(), figures={}))
 
 
+@pytest.mark.parametrize("figures", [{}, carrying().figures])
+def test_others_may_go_first_after_each_request(figures):
+    turns = []
+    check_golden(replace(carrying(), figures=figures), between=lambda: turns.append(1))
+    assert len(turns) == len(carrying().figures[FIGURE])
+
+
 def test_other_answers_are_refused():
     changed = carrying(near=(3, 4), popular=(9,))
     catalog = replace(CATALOG, on_sale=np.arange(12) >= 6)

@@ -198,3 +198,40 @@ def test_a_row_of_unknown_making_stands_for_every_type():
     row = Row(np.array([1, 2], dtype=np.int32), np.ones(2, dtype=np.float32))
     assert row.only(frozenset({EventType.ORDER})) is row
     assert row.steps().tolist() == [0, 0]
+
+
+def weights_now(*events, visit: float = 2.0) -> list[float]:
+    row = taste(visit=visit, half_life_days=0.0).row_now(History.of(list(events)), AS_OF_MS)
+    return row.weights.tolist()
+
+
+def test_what_was_done_in_the_last_visit_counts_more_in_a_list():
+    long_ago, half, last = (
+        did(idx, EventType.VIEW, days_ago=days) for idx, days in ((0, 30), (1, 1.125), (3, 1))
+    )
+    assert weights_now(long_ago, half, last) == pytest.approx([1, 2, 3], abs=1e-3)
+    assert weights_now(long_ago, half, last, visit=0.0) == [1, 1, 1]
+
+
+def test_the_last_visit_is_that_of_acts_that_say_something():
+    seen = did(3, EventType.IMPRESSION)
+    assert weights_now(did(0, EventType.VIEW, days_ago=9), seen) == [3]
+    assert weights_now(did(0, EventType.VIEW, undated=True), did(1, EventType.VIEW)) == [1, 3]
+
+
+def test_others_learn_as_much_of_who_came_last_as_of_anybody():
+    acts = [did(0, EventType.VIEW, days_ago=30), did(1, EventType.VIEW)]
+    together = taste(half_life_days=0.0).rows(Histories.of([History.of(acts)]), AS_OF_MS)
+    assert together.weights.tolist() == [1, 1]
+
+
+def test_who_reads_a_note_watches_it():
+    catalog = Catalog.of([item(0, Kind.VIDEO, duration_s=0.0), item(1)])
+    reading = Taste(weighting=Weighting(watch=WatchCurve.prior()), video_s=catalog.duration_s)
+
+    def weight(idx: int, dwell_s: float | None) -> float:
+        act = did(idx, EventType.VIEW, dwell_s=dwell_s)
+        return float(reading.row(History.of([act]), AS_OF_MS).weights[0])
+
+    assert weight(0, 60.0) == pytest.approx(EVENT_WEIGHTS[EventType.PLAY], rel=0.1)
+    assert weight(0, 1.0) < weight(0, None) == weight(1, 60.0) == EVENT_WEIGHTS[EventType.VIEW]

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.candidates import Candidates, fuse
 from recsys.catalog import Kind
 from recsys.fresh import place
 from recsys.models.base import Ranking
-from recsys.pipeline import Candidates, fuse
 
 
 def ranking(*items):

@@ -3,20 +3,27 @@
 import asyncio
 import json
 import math
+import shutil
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from dapei import command_line
+from data.home import Home
 from recsys.bundle import check
+from recsys.errors import RecsysError
 from recsys.histories import History
 from recsys.recommend import Request, recommend
+from serving import bench, bench_cli
+from serving.bench import REDIS_FIGURES, redis_too
 from serving.bench_world import histories, synthetic_bundle
 from serving.load import Measured, hammer, percentile, request
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
 KEYS = {"items", "bare_rps", "lists_rps", "ratio", "p50_ms", "p99_ms", "events_per_s_100"}
+CHANGES = ("swap_ms", "fresh_ms", "off_ms")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +97,29 @@ def test_the_command_measures_and_writes_its_figures(tmp_path):
     done = CliRunner().invoke(command_line("bench", "serving"), words)
     assert done.exit_code == 0, done.output
     figures = json.loads(path.read_text())
-    assert KEYS | {"swap_ms", "ready_ms", "server_p50_ms"} <= set(figures)
+    assert KEYS | {"ready_ms", "start_to_list_ms", "server_p50_ms", *CHANGES} <= set(figures)
+    # From a look of a worker at what changed, which is every half second, to a few of them.
+    assert all(0 < figures[name] < 60_000 for name in CHANGES)
+    has_redis = shutil.which("redis-server") is not None
+    assert [figures[name] is not None for name in REDIS_FIGURES] == [has_redis] * len(REDIS_FIGURES)
+    assert ("NOT MEASURED" in done.output) != has_redis
     assert (figures["items"], figures["list_items"]) == (2_000, 20)
     assert "lists_rps" in done.output
+
+
+def test_without_redis_its_figures_are_left_out_aloud(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with redis_too(Home(tmp_path)) as server:
+        assert server is None
+    nothing = dict.fromkeys(REDIS_FIGURES)
+    monkeypatch.setattr(bench_cli, "bench_serving", lambda *_: nothing)
+    done = CliRunner().invoke(command_line("bench", "serving"), ["bench", "serving"])
+    assert "NOT MEASURED" in done.output
+
+
+def test_a_service_that_never_asks_its_redis_is_no_measurement_of_it(monkeypatch, tmp_path):
+    if shutil.which("redis-server") is None:
+        pytest.skip("NOT TESTED: there is no Redis here; install the package redis-server")
+    monkeypatch.setattr(bench, "served", lambda home: nullcontext("a service of something else"))
+    with pytest.raises(RecsysError, match="kept nothing"), redis_too(Home(tmp_path)):
+        pass

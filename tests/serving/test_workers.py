@@ -5,6 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 
 import pytest
 from typer.testing import CliRunner
@@ -78,6 +80,31 @@ def test_a_worker_that_dies_is_replaced(tmp_path):
         served.kill_worker()
         assert served.get("/healthz")[0] == 200
     assert "ended status=-9" in (tmp_path / "log").read_text()
+
+
+def test_a_new_worker_gets_its_share_of_the_connections(tmp_path):
+    with running(tmp_path, workers=2) as served, ExitStack() as open_until_here:
+        until(lambda: len(served.workers()) == 2)
+        os.kill(served.workers()[0], signal.SIGKILL)
+        # For as long as the next one starts there is only one to take them.
+        until(lambda: len(served.workers()) == 1)
+        kept = [HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(8)]
+        for one in kept:
+            open_until_here.enter_context(closing(one))
+        leaving: list[HTTPConnection] = []
+        until(lambda: leaving.extend(filter(is_told_to_leave, kept)) or leaving, 30)
+        # Those that had been asked already when the new one began.
+        leaving += filter(is_told_to_leave, kept)
+        assert len(leaving) == 4
+        assert not any(map(is_told_to_leave, kept))
+
+
+def is_told_to_leave(connection: HTTPConnection) -> bool:
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200
+    return answer.headers["connection"] == "close"
 
 
 def test_workers_end_with_their_parent(tmp_path):

@@ -109,6 +109,7 @@ class Lived:
         history: History,
         *,
         scene: str = "home",
+        k: int = LIST_K,
         beside: int | None = None,
         bundle: Bundle | None = None,
         days_on: float = 0.0,
@@ -116,7 +117,7 @@ class Lived:
         """Positions of a list for who has this history, days from now; beside one item or none."""
         at = moment(self.now_ms + round(days_on * DAY_MS))
         basket = () if beside is None else (self.world.item_ids[beside],)
-        request = Request(scene=scene, user_id="user-1", k=LIST_K, basket=basket)
+        request = Request(scene=scene, user_id="user-1", k=k, basket=basket)
         asked = self.bundle if bundle is None else bundle
         answer = recommend(request, self.shop.placed(history), asked, at=at, list_id="story")
         places = self.world.market.positions

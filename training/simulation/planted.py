@@ -17,13 +17,15 @@ FLASH_STOCK = 30
 HIKING_WARE = "防潮垫"
 N_HIKING = 6
 TRUSTED = "creator-901"
+# Nobody cares for it but who is paid.
+LIFTED, NOBODYS = "lifted", -20.0
 # Of every taste so many products come in on the day, so that one among them is not there by luck.
 NEW_A_TASTE = 4
 
 
 def of_old() -> list[Placed]:
     """What was there all the time."""
-    return [*hiking(), *notes(), *made_by(TRUSTED)]
+    return [*hiking(), *notes(), *made_by(TRUSTED), lifted()]
 
 
 def of_today() -> list[Placed]:
@@ -92,6 +94,12 @@ def notes() -> list[Placed]:
         for one in (told, plain)
     ]
     return [Placed(item, ware, 0.0) for item in (product, *as_notes)]
+
+
+def lifted() -> Placed:
+    """What shares nothing with anything, and is no good."""
+    product = _product(LIFTED, "镀银鞋拔", ("镀银", "鞋拔"), ("杂货", "鞋具", "鞋拔"))
+    return Placed(product, ware_positions()["香薰蜡烛"], NOBODYS)
 
 
 def made_by(creator: str) -> list[Placed]:

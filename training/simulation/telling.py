@@ -10,6 +10,7 @@ from rich.table import Table
 from training.fit import Progress, quiet
 from training.simulation.ground import Ground
 from training.simulation.stories import Story, Told, is_proved
+from training.simulation.stories_abuse import ABUSE
 from training.simulation.stories_balance import BALANCE
 from training.simulation.stories_buying import BUYING
 from training.simulation.stories_cocoon import COCOON
@@ -17,7 +18,7 @@ from training.simulation.stories_creator import CREATOR
 from training.simulation.stories_shop import SHOP
 from training.simulation.stories_taste import TASTE
 
-EVERY = (*TASTE, *BUYING, *SHOP, *CREATOR, BALANCE, COCOON)
+EVERY = (*TASTE, *BUYING, *SHOP, *CREATOR, BALANCE, COCOON, ABUSE)
 STORIES: dict[int, Story] = {
     story.number: story for story in sorted(EVERY, key=lambda one: one.number)
 }

@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from recsys.catalog import Kind, spans
+from recsys.catalog import (
+    Kind,
+)
 from recsys.interactions import Row
+from recsys.links import spans
 from recsys.models.base import Ranking
 from recsys.models.lists import ListsByKind, ScoredLists, Sums
 

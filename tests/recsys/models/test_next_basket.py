@@ -97,3 +97,29 @@ def test_score_and_candidates_agree_with_acts():
     for person in range(0, len(rows), 17):
         best = model.candidates(rows[person], N, None)
         np.testing.assert_allclose(best.scores, dense[person, best.items], rtol=1e-5)
+
+
+LASTS_NOT = np.zeros(N, dtype=np.bool_)
+
+
+def resting(model: NextBasket, *acts, least: float = 0.2) -> list[int]:
+    return model.resting(row_of(*acts), LASTS_NOT, least).tolist()
+
+
+def test_what_was_just_bought_rests_for_half_its_own_interval():
+    model = fitted(horizon_days=3.0)
+    assert resting(model, ordered(2, RICE, SOAP)) == [RICE, SOAP]
+    assert resting(model, ordered(10, RICE, SOAP)) == [RICE]
+    assert resting(model, ordered(20, RICE)) == []
+    assert model.resting(row_of(ordered(2, RICE)), ~LASTS_NOT, 0.2).tolist() == []
+
+
+def test_what_somebody_buys_faster_than_others_does_not_rest():
+    model = fitted(horizon_days=3.0)
+    quick = [ordered(10 + 10 * n, RICE) for n in reversed(range(9))]
+    assert resting(model, *quick) == []
+    assert resting(model, *quick, least=1.1) == [RICE]
+
+
+def test_nothing_rests_where_intervals_are_counted_in_orders():
+    assert resting(fitted(), ordered(2, RICE)) == []

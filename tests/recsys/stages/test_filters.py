@@ -4,8 +4,8 @@ import pytest
 from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.interactions import Row
-from recsys.pipeline import Candidates, Context
-from recsys.stages import STAGES
+from recsys.pipeline import Context
+from recsys.stages import barring
 from tests.planted import NOW, event, history_of, item
 
 # 0 rice cooker, 1 another rice cooker, 2 rice, 3 video, 4 a durable of no category, 5 sold out.
@@ -33,8 +33,9 @@ def left(stage, *events, basket=(), excluded=(), disliked=()):
         excluded=np.array(excluded, dtype=np.int32),
         at_ms=int(NOW.timestamp() * 1000),
     )
-    everything = Candidates(np.arange(6, dtype=np.int32), np.ones(6), np.ones((1, 6)))
-    return STAGES[stage](everything, context, CATALOG).items.tolist()
+    return np.flatnonzero(
+        ~barring([stage], context, CATALOG).removed(np.arange(6, dtype=np.int32))
+    ).tolist()
 
 
 def order(number, type=EventType.ORDER):
