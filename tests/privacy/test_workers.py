@@ -184,27 +184,27 @@ def test_off_holds_on_every_worker_whatever_becomes_of_redis(tmp_path, redis_ser
         act(at, 1)
         with_copies(at)
         switch(at, on=False)
-        counts["with copies"] = at.n_personal(8)
+        counts["with copies"] = at.n_personal(14)
         switch(at, on=True)
         assert all(one["personalised"] for one in at.lists(ME))
         redis_server.signal(signal.SIGKILL)
         assert all(one["personalised"] for one in at.lists(ME)), "the record is read"
         switch(at, on=False)
-        counts["Redis killed"] = at.n_personal(8)
+        counts["Redis killed"] = at.n_personal(14)
         redis_server.start()
         time.sleep(6.0)
-        counts["Redis back"] = at.n_personal(8)
+        counts["Redis back"] = at.n_personal(14)
         redis_server.ask("FLUSHALL")
-        counts["Redis emptied"] = at.n_personal(8)
+        counts["Redis emptied"] = at.n_personal(14)
         publish_bundle(home, "bundle-2")
         until(lambda: {one["bundle"] for one in at.lists(ME)} == {"bundle-2"})
-        counts["another bundle"] = at.n_personal(8)
+        counts["another bundle"] = at.n_personal(14)
     with everywhere(home, key) as at:
-        counts["a new service"] = at.n_personal(8)
+        counts["a new service"] = at.n_personal(14)
         switch(at, on=True)
         assert all(one["personalised"] for one in at.lists(ME)), "and on again is on"
     assert {personal for personal, _ in counts.values()} == {0}
-    assert sum(total for _, total in counts.values()) >= 500
+    assert sum(total for _, total in counts.values()) >= 1_000
 
 
 @pytest.mark.nightly
@@ -230,6 +230,9 @@ def in_redis(redis, user_id: str) -> bool:
 def erased_while_redis_is(signal_number: int, at: Everywhere, redis) -> None:
     """Ask to be forgotten while Redis is away; what is told meanwhile must be true."""
     redis.signal(signal_number)
+    for n in range(8):
+        # So often in vain that Redis is left alone: what is asked of it now never reaches it.
+        act(at, 10 + n, OTHER)
     told = at.mine("POST", "/v1/me/erase", status=202)
     assert told["state"] in ("asked", "running")
     assert at.n_personal(2)[0] == 0
