@@ -91,6 +91,21 @@ def test_what_cannot_be_read_is_not_personalised(keyed, monkeypatch):
     assert "record" in answer["degraded"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [("personalisation", {"on": False}), ("consent", {"personalise": False})]
+)
+def test_a_choice_that_is_not_kept_would_be_seen(keyed, monkeypatch, path, body):
+    """The negative control of C01, C02 and C17: answered, and forgotten."""
+    act(keyed, 1, "item-1002")
+
+    def forgotten(self, user_id, change, *_args, **_more):
+        return change(self.of(user_id))
+
+    monkeypatch.setattr(type(keyed.service.record.choices), "change", forgotten)
+    assert not asked(keyed, "PUT", f"/v1/me/{path}", body)["personalised"]
+    assert listed(keyed)["personalised"]
+
+
 def test_every_list_says_where_the_controls_are(keyed):
     for user_id in (ME, None):
         answer = listed(keyed, user_id)

@@ -232,7 +232,10 @@ def test_every_reason_of_many_is_true(bundle):
     wrong, met = untrue(bundle, 200)
     assert wrong == []
     assert met.total() >= 20_000
-    assert set(sentences.Reason) - met.keys() <= {sentences.Reason.UNTRIED, sentences.Reason.SENT_THIS}
+    assert set(sentences.Reason) - met.keys() <= {
+        sentences.Reason.UNTRIED,
+        sentences.Reason.SENT_THIS,
+    }
 
 
 def put_back(name: str):
