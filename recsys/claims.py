@@ -1,4 +1,4 @@
-"""Items with a claim to be seen now: campaigns, what is meant for this person, sent to them, due.
+"""Items with a claim to be seen now: campaigns, what is for, sent or sold to this person, due.
 
 Nothing need have been learned of them; they get seats of their own, among their kind, and stages
 hold for them as for all others.
@@ -6,7 +6,7 @@ hold for them as for all others.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
 from recsys.candidates import Candidates, among
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
 from recsys.fresh import place
 from recsys.histories import History
-from recsys.ids import hash64
+from recsys.ids import Mask, hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
@@ -41,12 +41,23 @@ LIVE_SCENE, HOME, AFTER_ORDER = "live", "home", "post_checkout"
 # A model of this name says of the person's own items how likely each is bought again within days;
 # so likely is due, and so many at once are reminded of.
 REPURCHASE = "repurchase"
-DUE, MAX_DUE = 0.2, 2
+DUE, MAX_DUE = 0.1, 2
 # What a friend sent is shown for so long.
 SENT_DAYS = 14
 REMINDED = (HOME, AFTER_ORDER)
-IMPRESSION = int(EventType.IMPRESSION)
+IMPRESSION, PLAY, VIEW = (
+    int(one) for one in (EventType.IMPRESSION, EventType.PLAY, EventType.VIEW)
+)
+# What a video sells has a seat for so long after so much of it, or so many seconds, were watched.
+WATCHED_DAYS, WATCHED, READ_S = 1, 0.5, 5.0
 CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
+
+
+class Claimed(NamedTuple):
+    """What claims a seat in one list, each once; the first so many for the shop's own reasons."""
+
+    items: Idxs
+    n_shops: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -110,28 +121,30 @@ class Claims:
         ]
         return _each_once(found)
 
-    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
+    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Claimed:
         """What claims a seat in this list: of the catalogue, from friends, and what is due."""
         found = [self.claiming(context)]
+        n_shops = len(found[0])
         if context.scene == HOME:
             found.append(sent_by_friends(context.history, context.at_ms))
+            found.append(sold_there(context.history, catalog, context.at_ms)[1])
         repurchase = models.get(REPURCHASE)
         if isinstance(repurchase, NextBasket) and context.scene in REMINDED:
             found.append(repurchase.due(context.row, catalog.durable, MAX_DUE, DUE))
-        return _each_once(found)
+        return Claimed(_each_once(found), n_shops)
 
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """Nothing of the person's own: the item's campaign or audience is the reason."""
         return [None] * len(items)
 
-    def joined(self, placed: Placed, course: Course, items: Idxs) -> Placed:
+    def joined(self, placed: Placed, course: Course, claimed: Claimed) -> Placed:
         """The list with the claimed items seated in it, each kind's among its own, up to k.
 
         Returns
         -------
         Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
         """
-        context, catalog = course.context, course.catalog
+        context, catalog, items = course.context, course.catalog, claimed.items
         old = placed.candidates
         old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
         new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
@@ -147,7 +160,8 @@ class Claims:
         races = {}
         for kind in context.kinds:
             mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
-            races[kind] = _seated(mine, theirs, every)
+            turns = _by_turns(among(theirs.items, items[: claimed.n_shops]))
+            races[kind] = _seated(mine, theirs.take(turns), every)
         return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
 
 
@@ -168,6 +182,34 @@ def sent_by_friends(history: History, at_ms: int) -> Idxs:
     waiting = ~among(history.item, np.unique(history.item[~is_shown]))
     found: Idxs = history.item[np.flatnonzero(is_sent & waiting)[::-1]]
     return found
+
+
+def sold_there(history: History, catalog: Catalog, at_ms: int) -> tuple[int, Idxs]:
+    """The last video or note of a day that was watched, and what it sells first, if that waits.
+
+    Waiting is what the person did nothing with yet.
+    """
+    start = int(np.searchsorted(history.at_ms, at_ms - WATCHED_DAYS * DAY_MS))
+    for act in range(len(history) - 1, start - 1, -1):
+        if history.type[act] not in (PLAY, VIEW) or not _is_watched(history, act, catalog):
+            continue
+        cards = catalog.cards.row(int(history.item[act]))[:1]
+        acted = history.item[start:][history.type[start:] != IMPRESSION]
+        return int(history.item[act]), cards[~among(cards, acted)].astype(np.int32)
+    return -1, np.empty(0, dtype=np.int32)
+
+
+def _is_watched(history: History, act: int, catalog: Catalog) -> bool:
+    """Whether an act is of a video and kept somebody: half of it, or a note for some seconds."""
+    item_idx = int(history.item[act])
+    if catalog.kind[item_idx] != Kind.VIDEO:
+        return False
+    said_s = history.duration_s[act]
+    length_s = catalog.duration_s[item_idx] if np.isnan(said_s) else said_s
+    if np.isnan(length_s) or (history.type[act] == VIEW and length_s > 0):
+        return False
+    # Nothing said of the time is less than any.
+    return bool(history.value[act] >= max(WATCHED * length_s, READ_S))
 
 
 def _each_once(found: list[Idxs]) -> Idxs:
@@ -197,6 +239,14 @@ def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
     known = dict(zip(placed.scored.racing.items.tolist(), placed.scored.scores, strict=True))
     scores = np.array([known.get(item_idx, -np.inf) for item_idx in items.tolist()])
     return np.lexsort((drawn, -scores))
+
+
+def _by_turns(are_shops: Mask) -> NDArray[np.intp]:
+    """An order in which the shop's own and what is this person's take turns, the shop's first."""
+    turns = np.empty(len(are_shops))
+    turns[are_shops] = np.arange(are_shops.sum())
+    turns[~are_shops] = np.arange((~are_shops).sum()) + 0.5
+    return np.argsort(turns, kind="stable")
 
 
 def _seated(old: Candidates, new: Candidates, every: int) -> Candidates:
