@@ -20,7 +20,7 @@ from training.simulation.wants import Wants
 PEOPLE, TASTE = 20, "咖啡"
 # Each list is looked at so often, as buying is rare and only its rate counts; and as if so many
 # more had bought in each group: rates of nearly nothing have no ratio.
-TIMES, MORE = 200, 10
+TIMES, MORE = 400, 20
 # Seeds of how lists are looked at: of both groups, and of the control group once more.
 SEED, AGAIN = 11, 12
 

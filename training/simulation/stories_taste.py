@@ -3,6 +3,7 @@
 import numpy as np
 
 from recsys.events import EventType
+from recsys.interactions import DAY_MS
 from training.sample_goods import Ints
 from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived, share
@@ -44,6 +45,8 @@ def mother_and_baby(lived: Lived) -> Figures:
     food = np.concatenate(
         [market.of_ware(w, is_product=True) for w in ("婴儿米粉", "辅食泥", "宝宝溶豆")]
     )
+    # What comes in on the day of other stories is not there yet.
+    food = food[market.out(lived.now_ms - DAY_MS)[food]]
     watched, viewed = videos[:4], food[:3]
 
     def has_both(listed: Ints) -> bool:
