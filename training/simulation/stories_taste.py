@@ -47,7 +47,7 @@ def mother_and_baby(lived: Lived) -> Figures:
     )
     # What comes in on the day of other stories is not there yet.
     food = food[market.out(lived.now_ms - DAY_MS)[food]]
-    watched, viewed = videos[:4], food[:3]
+    watched, viewed = videos[:4], food[:2]
 
     def has_both(listed: Ints) -> bool:
         n_food = np.isin(listed, np.setdiff1d(food, viewed)).sum()
