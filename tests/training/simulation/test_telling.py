@@ -8,8 +8,8 @@ from training.simulation import cli, telling
 from training.simulation.ground import Figures
 from training.simulation.stories import Story, Told, is_proved
 
-# Stories that hold in the first world.
-IN_ONE_WORLD = (1, 4, 7, 10, 13)
+# Stories that hold in the first world: all but that of balance, which takes minutes.
+IN_ONE_WORLD = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14)
 
 
 def story(figure: float, control: float, number: int = 1) -> Story:
