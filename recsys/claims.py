@@ -11,14 +11,14 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_place
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
 from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
-from recsys.fresh import place
 from recsys.histories import History
-from recsys.ids import Mask, hash64
+from recsys.ids import hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
@@ -28,7 +28,9 @@ from recsys.pipeline import (
     Pipeline,
     Placed,
     Source,
+    in_turn,
 )
+from recsys.seats import seating
 from recsys.tiers import Treatment
 
 SOURCE = "claims"
@@ -144,25 +146,25 @@ class Claims:
         -------
         Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
         """
-        context, catalog, items = course.context, course.catalog, claimed.items
-        old = placed.candidates
-        old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
-        new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
-        new.parts[-1] = 1.0
-        new = course.allowed(new)
-        new = new.take(np.flatnonzero(np.isin(catalog.kind[new.items], context.kinds)))
+        context, old = course.context, placed.candidates
+        new = claimed.items[~course.bars.removed(claimed.items)]
+        if len(context.kinds) < len(Kind):
+            new = new[np.isin(course.catalog.kind[new], context.kinds)]
         if len(new) == 0:
-            return replace(placed, candidates=old)
-        new = new.take(_order(new.items, placed, context.seed)[:MAX_CLAIMING])
-        old = old.without(among(old.items, new.items))
+            parts = np.vstack([old.parts, np.zeros((1, len(old)))])
+            return replace(placed, candidates=replace(old, parts=parts))
+        new = _by_turns(new[_order(new, placed, context.seed)[:MAX_CLAIMING]], claimed, course)
         treatment = self.treatment(context)
         every = 1 if context.scene == LIVE_SCENE else treatment.every if treatment else EVERY
-        races = {}
-        for kind in context.kinds:
-            mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
-            turns = _by_turns(among(theirs.items, items[: claimed.n_shops]))
-            races[kind] = _seated(mine, theirs.take(turns), every)
-        return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
+        kinds, has_videos = in_turn(context.kinds)
+        *both, counts = kernels_place.joined(
+            *(old.items, old.scores, old.parts, new),
+            *(course.catalog.kind, kinds),
+            *(0 if every == 1 else FIRST_SEAT, every),
+        )
+        n_videos = int(counts[0]) if has_videos else 0
+        shares = n_videos, len(both[0]) - n_videos, course.pipeline.video_share
+        return replace(placed, candidates=Candidates(*both).take(seating(*shares, context.k)))
 
 
 def resting(scene: str, row: Row, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
@@ -175,6 +177,8 @@ def resting(scene: str, row: Row, catalog: Catalog, models: Mapping[str, Model])
 
 def sent_by_friends(history: History, at_ms: int) -> Idxs:
     """Items that a friend sent lately and the person did nothing with yet, the last ones first."""
+    if not history.once("sent", lambda: _has_sent(history)):
+        return np.empty(0, dtype=np.int32)
     is_shown = history.type == IMPRESSION
     is_sent = is_shown & (history.order != 0) & (history.at_ms > at_ms - SENT_DAYS * DAY_MS)
     if not is_sent.any():
@@ -182,6 +186,10 @@ def sent_by_friends(history: History, at_ms: int) -> Idxs:
     waiting = ~among(history.item, np.unique(history.item[~is_shown]))
     found: Idxs = history.item[np.flatnonzero(is_sent & waiting)[::-1]]
     return found
+
+
+def _has_sent(history: History) -> bool:
+    return bool(((history.type == IMPRESSION) & (history.order != 0)).any())
 
 
 def sold_there(history: History, catalog: Catalog, at_ms: int) -> tuple[int, Idxs]:
@@ -213,9 +221,10 @@ def _is_watched(history: History, act: int, catalog: Catalog) -> bool:
 
 
 def _each_once(found: list[Idxs]) -> Idxs:
-    if not any(map(len, found)):
-        return np.empty(0, dtype=np.int32)
-    items = np.concatenate([np.empty(0, dtype=np.int32), *found])
+    found = [one for one in found if len(one)]
+    if not found or (len(found) == 1 and len(found[0]) == 1):
+        return found[0] if found else np.empty(0, dtype=np.int32)
+    items = np.concatenate(found)
     _, firsts = np.unique(items, return_index=True)
     return np.asarray(items[np.sort(firsts)], dtype=np.int32)
 
@@ -233,6 +242,8 @@ def _tagged(catalog: Catalog, tags: tuple[str, ...]) -> Idxs:
 
 def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
     """What the scorer put first comes first; of the others now the one, now the other."""
+    if len(items) < 2:
+        return np.arange(len(items))
     drawn = np.array([hash64(f"{seed} {item_idx}") for item_idx in items.tolist()], np.float64)
     if placed.scored is None:
         return np.argsort(drawn, kind="stable")
@@ -241,38 +252,18 @@ def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
     return np.lexsort((drawn, -scores))
 
 
-def _by_turns(are_shops: Mask) -> NDArray[np.intp]:
-    """An order in which the shop's own and what is this person's take turns, the shop's first."""
-    turns = np.empty(len(are_shops))
-    turns[are_shops] = np.arange(are_shops.sum())
-    turns[~are_shops] = np.arange((~are_shops).sum()) + 0.5
-    return np.argsort(turns, kind="stable")
-
-
-def _seated(old: Candidates, new: Candidates, every: int) -> Candidates:
-    """One kind's list with claiming items at their seats; the old ones keep their order."""
-    if every == 1:
-        seats = np.arange(len(new), dtype=np.float64)
-    else:
-        seats = FIRST_SEAT + every * np.arange(len(new), dtype=np.float64)
-    free = np.setdiff1d(np.arange(len(old) + len(new)), seats)[: len(old)]
-    order = np.argsort(np.concatenate([free, seats]), kind="stable")
-    # A score orders one list, and a claim is of no scale with what others are ranked by.
-    scores = np.concatenate([old.scores, np.full(len(new), np.nan)])[order]
-    filled = _filled(scores, float(old.scores[0]) if len(old) else 0.0)
-    both = Candidates(
-        np.concatenate([old.items, new.items]),
-        np.concatenate([old.scores, new.scores]),
-        np.concatenate([old.parts, new.parts], axis=1),
-    ).take(order)
-    return replace(both, scores=filled)
-
-
-def _filled(scores: NDArray[np.float64], first: float) -> NDArray[np.float64]:
-    """Each unknown score is that of the known one before it, or the first."""
-    known = np.concatenate([[first], scores])
-    places = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
-    return np.asarray(known[places][1:])
+def _by_turns(items: Idxs, claimed: Claimed, course: Course) -> Idxs:
+    """Of each kind the shop's own items and this person's by turns, the shop's first."""
+    are_shops = among(items, claimed.items[: claimed.n_shops])
+    if are_shops.all() or not are_shops.any():
+        return items
+    found, kind = items.copy(), course.catalog.kind[items]
+    for one in course.context.kinds:
+        places = np.flatnonzero(kind == one)
+        shops = are_shops[places]
+        turns = np.where(shops, np.cumsum(shops), np.cumsum(~shops) + 0.5)
+        found[places] = items[places[np.argsort(turns, kind="stable")]]
+    return found
 
 
 def with_source(pipeline: Pipeline) -> Pipeline:

@@ -310,7 +310,7 @@ class Course:
 
         Ties go to the lower position.
         """
-        kinds, has_videos = _in_turn(self.context.kinds)
+        kinds, has_videos = in_turn(self.context.kinds)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
@@ -330,7 +330,7 @@ class Course:
 
 
 @cache
-def _in_turn(kinds: tuple[Kind, ...]) -> tuple[Idxs, bool]:
+def in_turn(kinds: tuple[Kind, ...]) -> tuple[Idxs, bool]:
     """The kinds in the order in which they take turns, and whether videos are the first."""
     found = np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
     return found, bool(found[0] == Kind.VIDEO)
