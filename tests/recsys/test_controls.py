@@ -282,6 +282,18 @@ def test_a_refused_item_comes_on_no_rung(rung):
     assert first in {one.item_id for one in listed((), FREE, bundle, k=50).items}
 
 
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_refused_item_is_in_none_of_the_next_200_lists(rung):
+    """C11: five rungs, a thousand lists of all scenes, whatever was done between them."""
+    rng, bundle = Random(3), RUNGS[rung]
+    first = listed((), FREE, bundle).items[0].item_id
+    refused = Controls(refused={first: millis(NOW)})
+    for n in range(200):
+        acts = [(rng.randrange(90), rng.choice(list(EventType)), n % 60) for _ in range(n % 8)]
+        served = listed(acts, refused, bundle, scene=sorted(SCENES)[n % len(SCENES)], k=50)
+        assert first not in {one.item_id for one in served.items}
+
+
 @settings(max_examples=15, deadline=None)
 @given(acts=ACTS, place=st.integers(0, 9))
 def test_one_refusal_halves_its_category_on_the_next_page(acts, place):
