@@ -80,6 +80,7 @@ def test_an_import_stops_when_told_and_shows_nothing_partial(to_import):
     assert there - {"items.parquet"} == {part.path for part in manifest.parts}
 
 
+@pytest.mark.nightly
 def test_an_import_in_pieces_would_be_seen(to_import):
     log_of(to_import / "home/half.csv", 10_000)
     broken = stopped("importing_in_pieces", to_import, signal.SIGTERM, POINTS)["broken"]
