@@ -46,6 +46,7 @@ def test_bundles_are_swapped_and_no_answer_is_of_two(home):
     assert broken.more["arrays_x"] <= 2.2
 
 
+@pytest.mark.nightly
 def test_bundles_that_stay_in_memory_would_be_seen(home):
     (home.root / "dapei.toml").write_text("[serve]\npoll_s = 0.05\n")
     assert swapped_bundles(home, times=3, program=KEEPING).more["arrays_x"] > 2.2
