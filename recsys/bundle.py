@@ -3,7 +3,6 @@
 How it lies on disk is `recsys.bundle_files`' business.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,12 +34,11 @@ from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
 from recsys.ruled import Ruled
 from recsys.rules import Rule
+from recsys.seals import check_name
 from recsys.soundness import check_catalog, check_facts, check_model, check_positions, check_value
 from recsys.stages import STAGES
 from recsys.tiers import Tiers, Treatment
 from recsys.watching import WatchCurve
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 # A blend's score of what no source has an opinion on; others are about 0 and above.
 UNHEARD = -1.0
@@ -186,13 +184,6 @@ class Bundle:
         asked = Asked(row=context.row, basket=context.basket.items, at_ms=context.at_ms)
         table = features(racing, asked, self.catalog, self.facts)
         return Scored(racing, self.rankers[scene].scores(table), table, asked.basket)
-
-
-def check_name(name: str, what: str) -> str:
-    """The name, if it can be part of a file's name; else BundleError."""
-    if not _NAME.fullmatch(name):
-        raise BundleError(f"{what} is no name, got {name!r:.80}; allowed: letters, digits, _ and -")
-    return name
 
 
 def check(bundle: Bundle) -> None:

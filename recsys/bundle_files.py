@@ -16,7 +16,7 @@ import orjson
 from recsys import arrays as array_files
 from recsys.arrays import Arrays, built, flat
 from recsys.blend import Blend
-from recsys.bundle import Bundle, check, check_name
+from recsys.bundle import Bundle, check
 from recsys.catalog import Catalog
 from recsys.errors import BundleError
 from recsys.events import EVENT_WORDS, Platform
@@ -28,13 +28,20 @@ from recsys.models.base import Model, learned_names, parameters
 from recsys.models.table import MODELS
 from recsys.pipeline import Pipeline, Source
 from recsys.ranker import Ranker
+from recsys.seals import (
+    FORMAT,
+    MANIFEST,
+    PURPOSE,
+    SIGNATURE,
+    Checked,
+    check_files,
+    check_name,
+    clear_unfinished,
+    read_manifest,
+)
 from recsys.signing import SigningKey, VerifyKey
 from recsys.tiers import Tiers, Treatment
 from recsys.watching import WatchCurve
-
-FORMAT = 2
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-_PURPOSE = "bundle manifest"
 
 # So many of each kind fill lists for which nothing else is left.
 MAX_NEWEST = 1_000
@@ -71,12 +78,6 @@ def write(bundle: Bundle, folder: Path, key: SigningKey, *, table: ModelTable = 
     return final
 
 
-def clear_unfinished(folder: Path) -> None:
-    """Remove what killed writers left; only for who holds the folder's lock."""
-    for path in folder.glob(".*.unfinished"):
-        shutil.rmtree(path)
-
-
 def _fill(folder: Path, bundle: Bundle, key: SigningKey, table: ModelTable) -> None:
     array_files.save(_arrays_of(bundle), folder)
     files = {
@@ -88,7 +89,7 @@ def _fill(folder: Path, bundle: Bundle, key: SigningKey, table: ModelTable) -> N
         option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS,
     )
     (folder / MANIFEST).write_bytes(content)
-    (folder / SIGNATURE).write_bytes(key.sign(_PURPOSE, content))
+    (folder / SIGNATURE).write_bytes(key.sign(PURPOSE, content))
     fsync_tree(folder)
 
 
@@ -145,54 +146,20 @@ def _said(bundle: Bundle, table: ModelTable) -> dict[str, Any]:
     }
 
 
-def read_manifest(path: Path, public: VerifyKey) -> dict[str, Any]:
-    """What a bundle says of itself, once the signature was found right.
-
-    Raises
-    ------
-    BundleError
-        It is missing, not signed by us, of another format, or of another name than its folder.
-    """
-    try:
-        content, signature = (path / MANIFEST).read_bytes(), (path / SIGNATURE).read_bytes()
-    except OSError as cause:
-        raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
-    public.check(_PURPOSE, content, signature)
-    try:
-        manifest: dict[str, Any] = orjson.loads(content)
-        said_format, bundle_id = manifest["format"], manifest["bundle_id"]
-    except (ValueError, KeyError, TypeError) as cause:
-        raise BundleError(f"the manifest of {path.name} is none: {cause!r:.100}") from cause
-    if said_format != FORMAT:
-        raise BundleError(f"bundle {path.name} has format {said_format}; allowed: {FORMAT}")
-    if bundle_id != path.name:
-        raise BundleError(f"the bundle in folder {path.name} is {bundle_id}, moved")
-    return manifest
-
-
-def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
-    """Raise BundleError unless a bundle's files are those its manifest names, byte for byte."""
-    try:
-        files = dict(manifest["files"])
-        there = {one.name for one in path.iterdir()} - {MANIFEST, SIGNATURE}
-        if there != set(files):
-            odd = sorted(there ^ set(files))
-            raise BundleError(f"bundle {path.name} has missing or unexpected files: {odd[:5]}")
-        for name, file in files.items():
-            # A link leads elsewhere, and to open a pipe is to wait for ever.
-            if (path / name).is_symlink() or not (path / name).is_file():
-                raise BundleError(f"bundle {path.name} has {name}, which is no plain file")
-            size = (path / name).stat().st_size
-            if size != file["bytes"] or sha256_of(path / name) != file["sha256"]:
-                raise BundleError(f"bundle {path.name} is damaged: {name} is not what was signed")
-    except OSError as cause:
-        raise BundleError(f"bundle {path.name} cannot be read: {cause.strerror}") from cause
-    except (ValueError, KeyError, TypeError) as cause:
-        raise BundleError(f"bundle {path.name} has no list of files: {cause!r:.100}") from cause
-
-
-def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle:
+def read(
+    path: Path,
+    public: VerifyKey,
+    *,
+    table: ModelTable = MODELS,
+    checked: Checked | None = None,
+) -> Bundle:
     """A bundle from its folder, its arrays memory-mapped, everything about it checked.
+
+    Parameters
+    ----------
+    checked
+        Files that were compared with what was signed before; as long as that holds it is not done
+        again.
 
     Raises
     ------
@@ -200,7 +167,8 @@ def read(path: Path, public: VerifyKey, *, table: ModelTable = MODELS) -> Bundle
         It is not signed by us, damaged, incomplete, unsound, or for other code than this.
     """
     manifest = read_manifest(path, public)
-    check_files(path, manifest)
+    if checked is None or not checked.holds(path, manifest):
+        check_files(path, manifest)
     try:
         arrays = array_files.load(path)
         bundle = _restored(manifest, arrays, table)

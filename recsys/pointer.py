@@ -9,10 +9,9 @@ from pathlib import Path
 
 import orjson
 
-from recsys.bundle import check_name
-from recsys.bundle_files import MANIFEST, check_files, clear_unfinished, read_manifest
 from recsys.errors import BundleError
 from recsys.files import locked, make_folder, write_atomic
+from recsys.seals import MANIFEST, check_files, check_name, clear_unfinished, read_manifest
 from recsys.signing import SigningKey, VerifyKey
 
 CURRENT, PAST = "current.json", "pointers"

@@ -10,7 +10,7 @@ from recsys import kernels_acts
 from recsys.campaigns import Offer
 from recsys.candidates import Candidates, among
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.claims import Claims, words_of
+from recsys.claims import Claims, sold_there, words_of
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.ids import Mask
@@ -218,18 +218,18 @@ class Explainer:
             named = entries.name[entries.offer == offer].tolist()
             if named:
                 return self._sentence(reason, campaigns.names[named[0]])
-        words = self.context.standing.words
         meant = words_of(int(self.catalog.audience[item_idx]))
-        for word in words:
+        for word in self.context.standing.words:
             treated = claims.treated.get((self.context.scene, word), ())
             if word in meant or item_idx in treated:
                 return self._sentence(Reason(f"for_{word}"), "")
-        standing = self.standing
-        acts = set(standing.type[standing.item == item_idx].tolist())
-        if EventType.ORDER in acts:
+        video, cards = sold_there(self.context.history, self.catalog, self.context.at_ms)
+        if item_idx in cards.tolist():
+            return self._sentence(ON_CARD, self.catalog.titles[video])
+        mine = self.standing.take(self.standing.item == item_idx)
+        if EventType.ORDER in mine.type.tolist():
             return self._sentence(Reason.DUE, "")
-        is_sent = bool(((standing.item == item_idx) & (standing.order != 0)).any())
-        return self._sentence(Reason.SENT if is_sent else SELECTION, "")
+        return self._sentence(Reason.SENT if mine.order.any() else SELECTION, "")
 
     def _reason(self, item_idx: int, own_idx: int, act: int, is_basket: bool) -> Reason:
         if is_basket:

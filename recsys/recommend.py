@@ -12,7 +12,7 @@ from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.candidates import Candidates
-from recsys.catalog import Catalog, Idxs, Kind
+from recsys.catalog import Idxs, Kind
 from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
@@ -22,6 +22,7 @@ from recsys.ids import hash64
 from recsys.interactions import Row
 from recsys.ladder import followed
 from recsys.mix import Share
+from recsys.offers import coupons_on
 from recsys.pipeline import (
     Context,
     Course,
@@ -172,7 +173,7 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer, made.chances),
+        items=_items(placed.candidates, course, explainer, made.chances),
         relaxed=made.relaxed,
         mix=None if made.share is None else made.share._asdict(),
         commission=asdict(placed.lean) if placed.lean.moved else None,
@@ -253,7 +254,7 @@ def _joined(
         models[SOURCE] = bundle.fresh
     if bundle.claims is not None:
         claimed = bundle.claims.claimed(context, bundle.catalog, bundle.models)
-        if len(claimed):
+        if len(claimed.items):
             placed = bundle.claims.joined(placed, course, claimed)
             course = replace(course, pipeline=claims.with_source(course.pipeline))
             models[claims.SOURCE] = bundle.claims
@@ -287,7 +288,6 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
     if fresh is not None:
         known = fresh.known(history)
     row = _row(known, bundle, at_ms)
-    resting = claims.resting(scene.name, row, bundle.catalog, bundle.models)
     return Context(
         scene=scene.name,
         k=request.k,
@@ -295,7 +295,8 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=row,
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history, [barred, resting]),
+        excluded=_excluded(request, bundle, basket, history, barred),
+        resting=claims.resting(scene.name, row, bundle.catalog, bundle.models),
         at_ms=at_ms,
         controls=controls,
         session=request.session,
@@ -308,11 +309,11 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
 
 
 def _excluded(
-    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: list[Idxs]
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
 ) -> Idxs:
     """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [one for one in barred if len(one)]
+    found: list[NDArray[Any]] = [barred] if len(barred) else []
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
@@ -345,9 +346,11 @@ def _is_personal(
 
 
 def _items(
-    candidates: Candidates, catalog: Catalog, explainer: Explainer, chances: Mapping[int, float]
+    candidates: Candidates, course: Course, explainer: Explainer, chances: Mapping[int, float]
 ) -> tuple[ServedItem, ...]:
-    items = candidates.items
+    items, catalog = candidates.items, course.catalog
+    context = course.context
+    coupons = coupons_on(items, catalog.campaigns, context.history, context.at_ms)
     told = zip(
         catalog.ids.raws(items),
         catalog.kind[items].tolist(),
@@ -355,6 +358,7 @@ def _items(
         catalog.ad[items].tolist(),
         explainer.explain(candidates),
         map(chances.get, items.tolist()),
+        map(coupons.get, items.tolist()),
         strict=True,
     )
     return tuple(
@@ -367,6 +371,9 @@ def _items(
             reason=reason,
             ad=ad,
             probability=probability,
+            coupon=coupon,
         )
-        for place, (item_id, kind, score, ad, (source, reason), probability) in enumerate(told)
+        for place, (item_id, kind, score, ad, (source, reason), probability, coupon) in enumerate(
+            told
+        )
     )

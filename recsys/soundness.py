@@ -3,6 +3,7 @@
 A signature says who wrote a bundle, not that what they wrote is right.
 """
 
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -27,6 +28,7 @@ from recsys.models.evidence import EXTRA, Evidence
 from recsys.models.index import IndexByKind, VectorIndex
 from recsys.models.lists import ListsByKind, ScoredLists
 
+BLOCK = 1 << 17
 # Where a number may be unknown.
 _MAY_BE_NAN = ("duration_s", "video_s", "facts.values")
 
@@ -62,9 +64,22 @@ def _check_array(array: NDArray[Any], hint: Any, name: str) -> None:
         raise BundleError(f"{name} holds no numbers, got {array.dtype}; allowed: numbers")
     if array.dtype.kind != "f":
         return
-    is_bad = np.isinf(array) if name.endswith(_MAY_BE_NAN) else ~np.isfinite(array)
-    if is_bad.any():
-        raise BundleError(f"{name} has {int(is_bad.sum())} values that are not finite")
+    may_be_nan = name.endswith(_MAY_BE_NAN)
+    n_bad = sum(_n_bad(block, may_be_nan) for block in _blocks(array))
+    if n_bad:
+        raise BundleError(f"{name} has {n_bad} values that are not finite")
+
+
+def _n_bad(block: NDArray[Any], may_be_nan: bool) -> int:
+    if may_be_nan:
+        return int(np.count_nonzero(np.isinf(block)))
+    return block.size - int(np.count_nonzero(np.isfinite(block)))
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """All of an array in parts that stay in the processor's cache while they are looked at."""
+    whole = array.reshape(-1)
+    return (whole[start : start + BLOCK] for start in range(0, len(whole), BLOCK))
 
 
 def _declared(hint: Any) -> np.dtype[Any] | None:
@@ -95,8 +110,9 @@ def _check_ids(ids: IdMap, name: str) -> None:
 
 def check_range(positions: NDArray[Any], n: int, name: str) -> None:
     """Raise BundleError unless every position is from 0 to n − 1."""
-    if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) < n:
-        low, high = int(positions.min()), int(positions.max())
+    ends = [(int(block.min()), int(block.max())) for block in _blocks(positions)]
+    low, high = min((one for one, _ in ends), default=0), max((one for _, one in ends), default=-1)
+    if not 0 <= low <= high + 1 <= n:
         raise BundleError(f"{name} is out of range, got {low} to {high}; allowed: 0 to {n - 1}")
 
 

@@ -22,6 +22,7 @@ from recsys.overlay import Overlay
 from recsys.pacing import Counts
 from recsys.pointer import Pointer, read_pointer
 from recsys.rules import Rule, with_defaults
+from recsys.seals import Checked
 from recsys.signing import PUBLIC_NAME, VerifyKey
 from serving.current import Current
 
@@ -63,6 +64,8 @@ class Watcher:
         The models a bundle may hold.
     defaults
         Rules that hold until the shop says otherwise.
+    checked
+        Files of a bundle that need not be compared with what was signed once more.
 
     Attributes
     ----------
@@ -83,6 +86,7 @@ class Watcher:
         *,
         table: ModelTable = MODELS,
         defaults: tuple[Rule, ...] = (),
+        checked: Checked | None = None,
     ) -> None:
         self.current: Current | None = None
         self.has_looked = False
@@ -90,6 +94,7 @@ class Watcher:
         self.home = home
         self._record = record
         self._table = table
+        self._checked = checked
         self._counter = 0
         self._refused: str | None = None
         self._past: Past | None = None
@@ -249,7 +254,8 @@ class Watcher:
             pointer = None if public is None else self._pointer(public)
             if public is None or pointer is None or pointer.bundle_id == self._wanted_id:
                 return None
-            bundle = read(self.home.bundles / pointer.bundle_id, public, table=self._table)
+            path = self.home.bundles / pointer.bundle_id
+            bundle = read(path, public, table=self._table, checked=self._checked)
             check_golden(bundle, between=self._let_requests_go_first)
         except (BundleError, ConfigError) as error:
             self._refuse(error)

@@ -21,6 +21,7 @@ from recsys.histories import History
 from recsys.lookback import is_drawn, looked_at
 from recsys.recommend import Answer, Request, recommend
 from recsys.rules import DEFAULTS
+from recsys.seals import Checked
 from serving.answers import encoded
 from serving.bundles import Watcher
 from serving.current import Current, until
@@ -128,8 +129,14 @@ class Service:
         return Keeper(self.erasures, self.persons, self.now)
 
     @classmethod
-    def of(cls, home: Home, settings: Settings, metrics: Metrics | None = None) -> Self:
-        """The service of a shop's home folder.
+    def of(
+        cls,
+        home: Home,
+        settings: Settings,
+        metrics: Metrics | None = None,
+        checked: Checked | None = None,
+    ) -> Self:
+        """The service of a shop's home folder; `checked` is for its watcher.
 
         Raises
         ------
@@ -140,7 +147,7 @@ class Service:
         return cls(
             record=record,
             writer=Writer(record, max_waiting_events=settings.max_waiting_events),
-            watcher=Watcher(home, record, defaults=DEFAULTS),
+            watcher=Watcher(home, record, defaults=DEFAULTS, checked=checked),
             settings=settings,
             persons=Persons(
                 record,

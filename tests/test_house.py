@@ -23,8 +23,9 @@ ORDER = [
     "links",
     "catalog",
     "overlay",
-    "commerce",
     "histories",
+    "offers",
+    "commerce",
     "tiers",
     "watching",
     "interactions",
@@ -52,7 +53,6 @@ ORDER = [
     "bundle",
     "bare",
     "bundle_files",
-    "pointer",
     "ladder",
     "steering",
     "sentences",
@@ -83,6 +83,8 @@ APART = {
     "arrays": set[str](),
     "pacing": set[str](),
     "signing": {"errors", "files"},
+    "seals": {"errors", "files", "signing"},
+    "pointer": {"errors", "files", "seals", "signing"},
     "metrics": {"errors", "ids", "events", "catalog", "histories"},
     "variety": {"ids", "links", "catalog", "metrics"},
     "race": {"ids", "events", "links", "catalog", "metrics", "variety"},
@@ -167,7 +169,7 @@ def test_the_library_imports_only_upwards(path):
 
 def test_a_serving_worker_loads_no_learner():
     code = (
-        "import sys, serving.app, serving.cli, dapei\n"
+        "import sys, serving.app, serving.start, dapei\n"
         f"bad = [m for m in {NOT_IN_A_WORKER} if m in sys.modules]\n"
         "sys.exit(f'loaded: {bad}' if bad else 0)"
     )

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from data.home import Home
-from recsys.bundle_files import read_manifest
 from recsys.errors import BundleError
 from recsys.pointer import bundle_ids, pointed, publish, rollback
+from recsys.seals import read_manifest
 from recsys.signing import SigningKey, VerifyKey
 from training.card import card
 from training.report import bundle_row, bundles_table

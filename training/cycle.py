@@ -14,9 +14,10 @@ from data.home import Home
 from data.lake import Lake
 from data.record import Record
 from data.retention import Trimmed, trim
-from recsys.bundle_files import read_manifest, write
+from recsys.bundle_files import write
 from recsys.errors import BundleError, ConfigError
 from recsys.pointer import drop_old, pointed, publish
+from recsys.seals import read_manifest
 from recsys.signing import SigningKey, VerifyKey
 from training.config import TrainConfig
 from training.config_toml import dumped

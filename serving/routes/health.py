@@ -1,5 +1,7 @@
 """/healthz, /readyz, /metrics: for who keeps it running. /openapi.json: for who calls it."""
 
+import asyncio
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -39,13 +41,17 @@ def router(service: Service) -> APIRouter:
     async def metrics() -> Response:
         return Response(await service.numbers(), media_type=METRICS_TYPE)
 
-    described = orjson.dumps(document())
-
     @routes.get("/openapi.json")
     async def openapi() -> Response:
-        return Response(described, media_type="application/json")
+        return Response(await asyncio.to_thread(_described), media_type="application/json")
 
     return routes
+
+
+@cache
+def _described() -> bytes:
+    # Made for who asks first: it takes as long as making all routes, and every start would wait.
+    return orjson.dumps(document())
 
 
 def _answer(status: HTTPStatus, said: dict[str, Any]) -> Response:

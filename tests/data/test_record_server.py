@@ -96,3 +96,12 @@ def test_an_acknowledgement_waits_for_the_servers_disk(postgresql):
     with record._writing() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
     record.close()
+
+
+def test_a_server_keeps_its_log_itself(postgresql):
+    record = Record.at(make_url(postgresql.emptied()))
+    beside = record.checkpoints()
+    beside.wrote(1_000_000)
+    beside.close()
+    assert record._store.checkpoint(is_last=True) == 0
+    record.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import event as listening
 
+import data.checkpoints
 import data.record_store
 from data.histories_build import build_histories
 from data.home import Home
@@ -60,14 +61,23 @@ def without_sync(connection: sqlite3.Connection, _: object) -> None:
 
 
 def record(folder: Path, defect: str) -> None:
-    """Commits, small enough a checkpoint that several of them fall into the recording."""
+    """Commits, small enough a checkpoint that several of them fall into the recording.
+
+    The second half of them as a service makes them: the log is brought to the file beside them.
+    """
     data.record_store.CHECKPOINT_PAGES = 60
     opened = Record.open(folder / "record.db")
     if defect == "no fsync":
         listening.listen(opened._store._writes, "connect", without_sync)
         opened._store._writes.dispose()
-    for number in range(14):
+    for number in range(7):
         told(number, lambda n=number: opened.append(batch(n), received_at=NOW), defect)
+    data.checkpoints.ROWS = 1
+    checkpoints = opened.checkpoints()
+    for number in range(7, 14):
+        told(number, lambda n=number: opened.append(batch(n), received_at=NOW), defect)
+        checkpoints.wrote(N_EVENTS)
+    checkpoints.close()
     opened.close()
 
 

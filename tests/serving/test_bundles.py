@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from data.home import Home
 from data.record import Record
+from recsys import bundle_files
 from recsys.pointer import CURRENT, publish
 from recsys.signing import SigningKey
 from serving.bundles import Watcher
+from serving.cli import checked_bundle
 from tests.planted import NOW, item
 from tests.serving.conftest import ITEMS, TABLE
 
@@ -157,3 +160,21 @@ def test_new_histories_are_followed_and_damaged_ones_are_not(shop, watcher, capl
     watcher.look()
     assert watcher.current.record_seq == 5
     assert "refused histories" in caplog.text
+
+
+def test_files_that_were_compared_before_there_were_workers_are_not_read_again(shop, record):
+    shop.publish()
+    checked = checked_bundle(shop.home)
+    assert checked.path.name == "bundle-1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle_files, "check_files", lambda *_: pytest.fail("read again"))
+        watcher = Watcher(shop.home, record, table=TABLE, checked=checked)
+        watcher.look()
+    assert watcher.bundle_id == "bundle-1"
+
+
+def test_before_there_is_a_sound_bundle_nothing_is_compared(shop, tmp_path):
+    assert checked_bundle(Home(tmp_path / "nothing")) is None
+    shop.publish()
+    damage(shop, "bundle-1")
+    assert checked_bundle(shop.home) is None
