@@ -53,12 +53,6 @@ def test_training_stops_when_told_and_shows_nothing_partial(tmp_path, job):
     assert not list((tmp_path / "home/bundles").glob(".*.unfinished"))
 
 
-@pytest.mark.nightly
-def test_a_trained_bundle_written_in_place_would_be_seen(tmp_path):
-    planted_home(tmp_path / "home")
-    assert stopped("training_in_place", tmp_path, signal.SIGTERM, POINTS)["broken"]
-
-
 @pytest.fixture
 def to_import(tmp_path) -> Path:
     """A folder with a home that has a log to import."""
