@@ -1,5 +1,6 @@
 """`dapei privacy`: forget a person, copy what is known of one, and see how far that is."""
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,9 @@ def export(user: UserArgument, home: HomeOption, why: WhyOption = "asked for") -
             # Who sends the id through the input has noted by itself who asked.
             about = record.choices.privacy.name_of(user_id)
             record.audit.add(Deed(OPERATOR, "export", about, why), at=datetime.now(UTC))
+        else:
+            # And lists are more urgent than this.
+            os.nice(10)
         for line in exported(shop, record, user_id):
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()

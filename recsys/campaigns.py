@@ -1,8 +1,9 @@
 """Campaigns of items: flash sales, coupons, topics, live sessions; each with its window.
 
 An item names its campaigns as texts, `flash:618 2026-06-18T00:00:00Z/2026-06-18T02:00:00Z limit=2`:
-what it is, its name, from when until when (ISO 8601), and how many pieces one person may have. A
-text without a colon is a label that nothing is done with.
+what it is, its name, from when until when (ISO 8601), how many pieces one person may have, and with
+`stock=n` how many are left: of 0 it is over. A text without a colon is a label that nothing is done
+with.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,9 @@ from recsys.ids import Ints, Texts
 
 CAMPAIGN_LIMIT, MAX_CAMPAIGNS = 200, 16
 MAX_PIECES = 1_000_000
-FORM = "kind:name from/until, with limit=n behind it if there is one"
+# What may be said behind a window, and the least of each.
+NUMBERS = {"limit": 1, "stock": 0}
+FORM = "kind:name from/until, with limit=n and stock=n behind it if there are any"
 
 
 class Offer(IntEnum):
@@ -46,6 +49,8 @@ class Campaign:
 
     Parameters
     ----------
+    ends_ms
+        As early as it starts if none is left.
     per_person
         So many pieces one person may order while it runs; 0 means any number.
     """
@@ -74,17 +79,19 @@ def campaign_of(text: str) -> Campaign | None:
             f"campaign is of no kind, got {word!r}; allowed: {', '.join(OFFER_WORDS)}"
         )
     parts = rest.split()
-    if len(parts) not in (2, 3) or "/" not in parts[1]:
+    if not 2 <= len(parts) <= 2 + len(NUMBERS) or "/" not in parts[1]:
         raise InvalidItem(f"campaign cannot be read, got {text!r}; allowed: {FORM}")
     starts_ms, ends_ms = (_moment(one, text) for one in parts[1].split("/", 1))
     if ends_ms <= starts_ms:
         raise InvalidItem(f"campaign ends before it starts, got {text!r}; allowed: {FORM}")
+    said = _numbers(parts[2:], text)
     return Campaign(
         offer=OFFER_WORDS[word],
         name=parts[0],
         starts_ms=starts_ms,
-        ends_ms=ends_ms,
-        per_person=_limit(parts[2], text) if len(parts) > 2 else 0,
+        # Of what is gone none is left to wait for.
+        ends_ms=starts_ms if said.get("stock") == 0 else ends_ms,
+        per_person=said.get("limit", 0),
     )
 
 
@@ -98,12 +105,18 @@ def _moment(said: str, text: str) -> int:
     return millis(at)
 
 
-def _limit(said: str, text: str) -> int:
-    number = said.removeprefix("limit=")
-    is_number = number != said and number.isascii() and number.isdigit()
-    if not is_number or not 1 <= int(number) <= MAX_PIECES:
-        raise InvalidItem(f"campaign has no limit, got {text!r}; allowed: limit=1 or more")
-    return int(number)
+def _numbers(parts: list[str], text: str) -> dict[str, int]:
+    """What stands behind a window, by its word."""
+    found: dict[str, int] = {}
+    for said in parts:
+        word, _, number = said.partition("=")
+        is_number = number.isascii() and number.isdigit() and word in NUMBERS and word not in found
+        if not is_number or not NUMBERS[word] <= int(number) <= MAX_PIECES:
+            raise InvalidItem(
+                f"campaign has no limit, got {text!r}; allowed: limit=1 or more, stock=0 or more"
+            )
+        found[word] = int(number)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Items with a claim to be seen now: campaigns, what is meant for this person, sent to them, due.
+"""Items with a claim to be seen now: campaigns, what is for, sent or sold to this person, due.
 
 Nothing need have been learned of them; they get seats of their own, among their kind, and stages
 hold for them as for all others.
@@ -6,17 +6,17 @@ hold for them as for all others.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys import kernels_place
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Campaigns, Offer
 from recsys.candidates import Candidates, among
-from recsys.catalog import Catalog, Idxs
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.events import EventType
-from recsys.fresh import place
 from recsys.histories import History
 from recsys.ids import hash64
 from recsys.interactions import DAY_MS, Row
@@ -28,7 +28,9 @@ from recsys.pipeline import (
     Pipeline,
     Placed,
     Source,
+    in_turn,
 )
+from recsys.seats import seating
 from recsys.tiers import Treatment
 
 SOURCE = "claims"
@@ -41,12 +43,23 @@ LIVE_SCENE, HOME, AFTER_ORDER = "live", "home", "post_checkout"
 # A model of this name says of the person's own items how likely each is bought again within days;
 # so likely is due, and so many at once are reminded of.
 REPURCHASE = "repurchase"
-DUE, MAX_DUE = 0.2, 2
+DUE, MAX_DUE = 0.1, 2
 # What a friend sent is shown for so long.
 SENT_DAYS = 14
 REMINDED = (HOME, AFTER_ORDER)
-IMPRESSION = int(EventType.IMPRESSION)
+IMPRESSION, PLAY, VIEW = (
+    int(one) for one in (EventType.IMPRESSION, EventType.PLAY, EventType.VIEW)
+)
+# What a video sells has a seat for so long after so much of it, or so many seconds, were watched.
+WATCHED_DAYS, WATCHED, READ_S = 1, 0.5, 5.0
 CLAIMING = {HOME: (Offer.FLASH, Offer.TOPIC), LIVE_SCENE: (Offer.LIVE,)}
+
+
+class Claimed(NamedTuple):
+    """What claims a seat in one list, each once; the first so many for the shop's own reasons."""
+
+    items: Idxs
+    n_shops: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -110,45 +123,48 @@ class Claims:
         ]
         return _each_once(found)
 
-    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
+    def claimed(self, context: Context, catalog: Catalog, models: Mapping[str, Model]) -> Claimed:
         """What claims a seat in this list: of the catalogue, from friends, and what is due."""
         found = [self.claiming(context)]
+        n_shops = len(found[0])
         if context.scene == HOME:
             found.append(sent_by_friends(context.history, context.at_ms))
+            found.append(sold_there(context.history, catalog, context.at_ms)[1])
         repurchase = models.get(REPURCHASE)
         if isinstance(repurchase, NextBasket) and context.scene in REMINDED:
             found.append(repurchase.due(context.row, catalog.durable, MAX_DUE, DUE))
-        return _each_once(found)
+        return Claimed(_each_once(found), n_shops)
 
     def because(self, _row: Row, items: Idxs) -> list[Because | None]:
         """Nothing of the person's own: the item's campaign or audience is the reason."""
         return [None] * len(items)
 
-    def joined(self, placed: Placed, course: Course, items: Idxs) -> Placed:
+    def joined(self, placed: Placed, course: Course, claimed: Claimed) -> Placed:
         """The list with the claimed items seated in it, each kind's among its own, up to k.
 
         Returns
         -------
         Candidates with one more row of parts, that of the source `SOURCE`, behind the others.
         """
-        context, catalog = course.context, course.catalog
-        old = placed.candidates
-        old = replace(old, parts=np.vstack([old.parts, np.zeros((1, len(old)))]))
-        new = Candidates(items, np.zeros(len(items)), np.zeros((len(old.parts), len(items))))
-        new.parts[-1] = 1.0
-        new = course.allowed(new)
-        new = new.take(np.flatnonzero(np.isin(catalog.kind[new.items], context.kinds)))
+        context, old = course.context, placed.candidates
+        new = claimed.items[~course.bars.removed(claimed.items)]
+        if len(context.kinds) < len(Kind):
+            new = new[np.isin(course.catalog.kind[new], context.kinds)]
         if len(new) == 0:
-            return replace(placed, candidates=old)
-        new = new.take(_order(new.items, placed, context.seed)[:MAX_CLAIMING])
-        old = old.without(among(old.items, new.items))
+            parts = np.vstack([old.parts, np.zeros((1, len(old)))])
+            return replace(placed, candidates=replace(old, parts=parts))
+        new = _by_turns(new[_order(new, placed, context.seed)[:MAX_CLAIMING]], claimed, course)
         treatment = self.treatment(context)
         every = 1 if context.scene == LIVE_SCENE else treatment.every if treatment else EVERY
-        races = {}
-        for kind in context.kinds:
-            mine, theirs = (one.take(catalog.kind[one.items] == kind) for one in (old, new))
-            races[kind] = _seated(mine, theirs, every)
-        return replace(placed, candidates=place(races, course.pipeline.video_share, context.k))
+        kinds, has_videos = in_turn(context.kinds)
+        *both, counts = kernels_place.joined(
+            *(old.items, old.scores, old.parts, new),
+            *(course.catalog.kind, kinds),
+            *(0 if every == 1 else FIRST_SEAT, every),
+        )
+        n_videos = int(counts[0]) if has_videos else 0
+        shares = n_videos, len(both[0]) - n_videos, course.pipeline.video_share
+        return replace(placed, candidates=Candidates(*both).take(seating(*shares, context.k)))
 
 
 def resting(scene: str, row: Row, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:
@@ -161,6 +177,8 @@ def resting(scene: str, row: Row, catalog: Catalog, models: Mapping[str, Model])
 
 def sent_by_friends(history: History, at_ms: int) -> Idxs:
     """Items that a friend sent lately and the person did nothing with yet, the last ones first."""
+    if not history.once("sent", lambda: _has_sent(history)):
+        return np.empty(0, dtype=np.int32)
     is_shown = history.type == IMPRESSION
     is_sent = is_shown & (history.order != 0) & (history.at_ms > at_ms - SENT_DAYS * DAY_MS)
     if not is_sent.any():
@@ -170,10 +188,43 @@ def sent_by_friends(history: History, at_ms: int) -> Idxs:
     return found
 
 
+def _has_sent(history: History) -> bool:
+    return bool(((history.type == IMPRESSION) & (history.order != 0)).any())
+
+
+def sold_there(history: History, catalog: Catalog, at_ms: int) -> tuple[int, Idxs]:
+    """The last video or note of a day that was watched, and what it sells first, if that waits.
+
+    Waiting is what the person did nothing with yet.
+    """
+    start = int(np.searchsorted(history.at_ms, at_ms - WATCHED_DAYS * DAY_MS))
+    for act in range(len(history) - 1, start - 1, -1):
+        if history.type[act] not in (PLAY, VIEW) or not _is_watched(history, act, catalog):
+            continue
+        cards = catalog.cards.row(int(history.item[act]))[:1]
+        acted = history.item[start:][history.type[start:] != IMPRESSION]
+        return int(history.item[act]), cards[~among(cards, acted)].astype(np.int32)
+    return -1, np.empty(0, dtype=np.int32)
+
+
+def _is_watched(history: History, act: int, catalog: Catalog) -> bool:
+    """Whether an act is of a video and kept somebody: half of it, or a note for some seconds."""
+    item_idx = int(history.item[act])
+    if catalog.kind[item_idx] != Kind.VIDEO:
+        return False
+    said_s = history.duration_s[act]
+    length_s = catalog.duration_s[item_idx] if np.isnan(said_s) else said_s
+    if np.isnan(length_s) or (history.type[act] == VIEW and length_s > 0):
+        return False
+    # Nothing said of the time is less than any.
+    return bool(history.value[act] >= max(WATCHED * length_s, READ_S))
+
+
 def _each_once(found: list[Idxs]) -> Idxs:
-    if not any(map(len, found)):
-        return np.empty(0, dtype=np.int32)
-    items = np.concatenate([np.empty(0, dtype=np.int32), *found])
+    found = [one for one in found if len(one)]
+    if not found or (len(found) == 1 and len(found[0]) == 1):
+        return found[0] if found else np.empty(0, dtype=np.int32)
+    items = np.concatenate(found)
     _, firsts = np.unique(items, return_index=True)
     return np.asarray(items[np.sort(firsts)], dtype=np.int32)
 
@@ -191,6 +242,8 @@ def _tagged(catalog: Catalog, tags: tuple[str, ...]) -> Idxs:
 
 def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
     """What the scorer put first comes first; of the others now the one, now the other."""
+    if len(items) < 2:
+        return np.arange(len(items))
     drawn = np.array([hash64(f"{seed} {item_idx}") for item_idx in items.tolist()], np.float64)
     if placed.scored is None:
         return np.argsort(drawn, kind="stable")
@@ -199,30 +252,18 @@ def _order(items: Idxs, placed: Placed, seed: int) -> NDArray[np.intp]:
     return np.lexsort((drawn, -scores))
 
 
-def _seated(old: Candidates, new: Candidates, every: int) -> Candidates:
-    """One kind's list with claiming items at their seats; the old ones keep their order."""
-    if every == 1:
-        seats = np.arange(len(new), dtype=np.float64)
-    else:
-        seats = FIRST_SEAT + every * np.arange(len(new), dtype=np.float64)
-    free = np.setdiff1d(np.arange(len(old) + len(new)), seats)[: len(old)]
-    order = np.argsort(np.concatenate([free, seats]), kind="stable")
-    # A score orders one list, and a claim is of no scale with what others are ranked by.
-    scores = np.concatenate([old.scores, np.full(len(new), np.nan)])[order]
-    filled = _filled(scores, float(old.scores[0]) if len(old) else 0.0)
-    both = Candidates(
-        np.concatenate([old.items, new.items]),
-        np.concatenate([old.scores, new.scores]),
-        np.concatenate([old.parts, new.parts], axis=1),
-    ).take(order)
-    return replace(both, scores=filled)
-
-
-def _filled(scores: NDArray[np.float64], first: float) -> NDArray[np.float64]:
-    """Each unknown score is that of the known one before it, or the first."""
-    known = np.concatenate([[first], scores])
-    places = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
-    return np.asarray(known[places][1:])
+def _by_turns(items: Idxs, claimed: Claimed, course: Course) -> Idxs:
+    """Of each kind the shop's own items and this person's by turns, the shop's first."""
+    are_shops = among(items, claimed.items[: claimed.n_shops])
+    if are_shops.all() or not are_shops.any():
+        return items
+    found, kind = items.copy(), course.catalog.kind[items]
+    for one in course.context.kinds:
+        places = np.flatnonzero(kind == one)
+        shops = are_shops[places]
+        turns = np.where(shops, np.cumsum(shops), np.cumsum(~shops) + 0.5)
+        found[places] = items[places[np.argsort(turns, kind="stable")]]
+    return found
 
 
 def with_source(pipeline: Pipeline) -> Pipeline:

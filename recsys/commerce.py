@@ -1,4 +1,4 @@
-"""What a video's products, and commissions, may do to the order of a list."""
+"""What a video's products, coupons, and commissions may do to the order of a list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Catalog, Idxs, Kind
+from recsys.histories import History
 from recsys.ids import Mask
+from recsys.offers import coupons_on
 
 # Models whose opinion of a video is about the products on its cards.
 ABOUT_CARDS = frozenset({"cards"})
@@ -52,6 +54,11 @@ class Lean:
 
 
 NO_LEAN = Lean(moved=0, loss=0.0)
+# A product with a coupon passes others whose scores are no further from its own than this share of
+# the distance from the best product to the last of the list.
+TIE = 0.05
+# What passes its exact equal where all are equal.
+LEAST_TIE = 1e-9
 
 
 class Ordered(Protocol):
@@ -64,6 +71,22 @@ class Ordered(Protocol):
     @property
     def scores(self) -> NDArray[np.float64]:
         """Shape (n,)."""
+
+
+class Asked(Protocol):
+    """For whom, when and how long a list is."""
+
+    @property
+    def history(self) -> History:
+        """What the person did."""
+
+    @property
+    def at_ms(self) -> int:
+        """The moment."""
+
+    @property
+    def k(self) -> int:
+        """How many places."""
 
 
 def leaning(
@@ -88,6 +111,19 @@ def leaning(
     found = scores.copy()
     found[places] = after
     return found, _told(before, after, reach, k)
+
+
+def favoured(
+    ordered: Ordered, scores: NDArray[np.float64], catalog: Catalog, asked: Asked
+) -> NDArray[np.float64]:
+    """Scores in which a coupon that the person may use now breaks ties among products."""
+    coupons = coupons_on(ordered.items, catalog.campaigns, asked.history, asked.at_ms)
+    if not coupons:
+        return scores
+    falling = -np.sort(-scores[catalog.kind[ordered.items] == Kind.PRODUCT])
+    reach = falling[0] - falling[min(asked.k, len(falling)) - 1] if len(falling) else 0.0
+    has_one = np.isin(ordered.items, list(coupons))
+    return np.where(has_one, scores + max(TIE * reach, LEAST_TIE), scores)
 
 
 def _told(before: NDArray[np.float64], after: NDArray[np.float64], reach: float, k: int) -> Lean:

@@ -248,6 +248,8 @@ class ServedItem:
         A true sentence about why it is here, for the person to read.
     probability
         With what chance it came to be here, where it was drawn; None where it was ranked.
+    coupon
+        Name of a coupon on it that the person may use now; None where there is none.
     """
 
     item_id: str
@@ -258,6 +260,7 @@ class ServedItem:
     reason: str
     ad: bool
     probability: float | None = None
+    coupon: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.kernels import B1, I1, I4, I4_2D, REAL, inside, kernel, place_of, slots_for
+from recsys.kernels import (
+    B1,
+    F8,
+    F8_2D,
+    I1,
+    I4,
+    I4_2D,
+    INT,
+    REAL,
+    inside,
+    kernel,
+    place_of,
+    slots_for,
+)
 
 # Rows of the table of limits, one column a group: so many others between two of the same label, so
 # many of it in a row, so many and so few of it in the list, so many different labels, and how much
@@ -283,3 +296,62 @@ def seated(
                 _add(left, numbers, place, -1)
         n_videos += is_video[place]
     return seats[seats >= 0], broken
+
+
+@inside
+def _are_among(items: NDArray[np.int32], new: NDArray[np.int32]) -> NDArray[np.bool_]:
+    slots, found = slots_for(len(new)), np.empty(len(items), dtype=np.bool_)
+    for number in range(len(new)):
+        slots[place_of(slots, new, new[number])] = number
+    for at in range(len(items)):
+        found[at] = slots[place_of(slots, new, items[at])] >= 0
+    return found
+
+
+@kernel(I4, F8, F8_2D, I4, I1, I4, INT, INT)
+def joined(
+    items: NDArray[np.int32],
+    scores: NDArray[np.float64],
+    parts: NDArray[np.float64],
+    new: NDArray[np.int32],
+    kind_of: NDArray[np.int8],
+    kinds: NDArray[np.int32],
+    first: int,
+    every: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """A list with new items at seats of their own, kind by kind, each kind's among its own.
+
+    Of each kind the new ones have the seat `first` and every `every`-th from there on; the old ones
+    keep their order, less those that are new as well. A new one has the score of who stands before
+    it, as it is of no scale with what others are ranked by.
+
+    Returns
+    -------
+    Items, scores, and parts with one more row in which new items have 1; how many of each kind.
+    """
+    n, m, is_new = len(items), len(new), _are_among(items, new)
+    found, counts = np.empty(n + m, dtype=np.int32), np.zeros(len(kinds), dtype=np.int64)
+    found_scores, found_parts = np.empty(n + m), np.zeros((len(parts) + 1, n + m))
+    end = 0
+    for kind in range(len(kinds)):
+        start, old_at, new_at, seat, last, is_begun = end, 0, 0, first, 0.0, False
+        while True:
+            while old_at < n and (kind_of[items[old_at]] != kinds[kind] or is_new[old_at]):
+                old_at += 1
+            while new_at < m and kind_of[new[new_at]] != kinds[kind]:
+                new_at += 1
+            if old_at < n and not is_begun:
+                last, is_begun = scores[old_at], True
+            if new_at < m and (end - start == seat or old_at == n):
+                found[end], found_scores[end], found_parts[len(parts), end] = new[new_at], last, 1.0
+                new_at, seat = new_at + 1, seat + every
+            elif old_at < n:
+                last = scores[old_at]
+                found[end], found_scores[end] = items[old_at], last
+                found_parts[: len(parts), end] = parts[:, old_at]
+                old_at += 1
+            else:
+                break
+            end += 1
+        counts[kind] = end - start
+    return found[:end].copy(), found_scores[:end].copy(), found_parts[:, :end].copy(), counts

@@ -12,7 +12,7 @@ from recsys import kernels_race
 from recsys.bars import Bars
 from recsys.candidates import Candidates, fuse
 from recsys.catalog import Catalog, Idxs, Kind
-from recsys.commerce import NO_LEAN, Lean, leaning, void_opinions
+from recsys.commerce import NO_LEAN, Lean, favoured, leaning, void_opinions
 from recsys.controls import FREE, Controls, Halved
 from recsys.features import Racing, Values
 from recsys.histories import History
@@ -106,7 +106,7 @@ class Context:
     row, basket
         The history as weighted items, as of `at_ms`; those of the order or cart of this request.
     excluded
-        Items the caller does not want, ascending.
+        Items the caller does not want, ascending; `resting`: the person's own, not used up yet.
     standing, session
         What the person is to the shop; the live session of a list, empty for any that is running.
     seed
@@ -131,6 +131,7 @@ class Context:
     session: str = ""
     seed: int = 0
     blocked: Mask | None = None
+    resting: Idxs | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +234,7 @@ class Course:
             candidates = Candidates(candidates.items, scored.scores, candidates.parts)
         self.lap("scorer")
         scores, lean = leaning(candidates, self.catalog, self.pipeline.commission_loss, k)
+        scores = favoured(candidates, scores, self.catalog, self.context)
         placed = self.seated(replace(candidates, scores=scores), k)
         return Placed(placed, tuple(dict.fromkeys(self.failed)), scored, lean=lean)
 
@@ -300,19 +302,15 @@ class Course:
         void = self._void(items)
         if void is not None:
             opinions[void] = np.nan
-        return Racing(
-            items=items,
-            fused=candidates.scores,
-            opinions=opinions,
-            sources=tuple(source.name for source in sources),
-        )
+        names = tuple(source.name for source in sources)
+        return Racing(items=items, fused=candidates.scores, opinions=opinions, sources=names)
 
     def _best(self, candidates: Candidates, n: int) -> tuple[NDArray[np.int32], tuple[int, int]]:
         """Places of up to n of each kind, best first, videos before products, and how many of each.
 
         Ties go to the lower position.
         """
-        kinds, has_videos = _in_turn(self.context.kinds)
+        kinds, has_videos = in_turn(self.context.kinds)
         order, counts = kernels_race.best_of_kind(
             candidates.items, candidates.scores, self.catalog.kind, kinds, n
         )
@@ -332,7 +330,7 @@ class Course:
 
 
 @cache
-def _in_turn(kinds: tuple[Kind, ...]) -> tuple[Idxs, bool]:
+def in_turn(kinds: tuple[Kind, ...]) -> tuple[Idxs, bool]:
     """The kinds in the order in which they take turns, and whether videos are the first."""
     found = np.array([kind for kind in VIDEOS_FIRST if kind in kinds], np.int32)
     return found, bool(found[0] == Kind.VIDEO)

@@ -12,7 +12,7 @@ from recsys import claims
 from recsys.basket import evenly, latest
 from recsys.bundle import Bundle
 from recsys.candidates import Candidates
-from recsys.catalog import Catalog, Idxs, Kind
+from recsys.catalog import Idxs, Kind
 from recsys.controls import FREE, Controls, Signals
 from recsys.errors import InvalidInput
 from recsys.events import EventType, ServedItem, ServedList, check_text, millis
@@ -22,6 +22,7 @@ from recsys.ids import hash64
 from recsys.interactions import Row
 from recsys.ladder import followed
 from recsys.mix import Share
+from recsys.offers import coupons_on
 from recsys.pipeline import (
     Context,
     Course,
@@ -35,7 +36,6 @@ from recsys.pipeline import (
 )
 from recsys.reasons import Explainer, Tells
 from recsys.scenes import About, scene_named
-from recsys.spacing import uncrowded
 from recsys.stages import ALWAYS, barring
 from recsys.steering import SPEAKING, steered, under_rules
 from recsys.tiers import standing_of
@@ -148,7 +148,7 @@ def recommend(
     at
         The moment of the request; nothing later may be in the history.
     language
-        Of the reasons, a key of `recsys.reasons.LANGUAGES`.
+        Of the reasons, a key of `recsys.sentences.LANGUAGES`.
     """
     signals = request.controls.signals(history, millis(at))
     if not request.controls.is_personal:
@@ -163,10 +163,7 @@ def recommend(
     made = _rarer(bundle, context, request, draw)
     placed, course, models = made.placed, made.course, made.models
     request.lap("seats")
-    explainer = _explainer(bundle, context, course.pipeline, models, language)
-    if bundle.fresh is not None:
-        beside = _basket(request, context.history, bundle, context.at_ms)
-        explainer = replace(explainer, beside=tuple(beside.tolist()))
+    explainer = _explainer(bundle, request, course, models, language)
     served = ServedList(
         list_id=list_id,
         user_id=request.user_id,
@@ -176,7 +173,7 @@ def recommend(
         pipeline=course.pipeline.name,
         personalised=_is_personal(placed.candidates, request, course.pipeline, models),
         degraded=placed.failed if answering == request.scene else (*placed.failed, "scene"),
-        items=_items(placed.candidates, bundle.catalog, explainer, made.chances),
+        items=_items(placed.candidates, course, explainer, made.chances),
         relaxed=made.relaxed,
         mix=None if made.share is None else made.share._asdict(),
         commission=asdict(placed.lean) if placed.lean.moved else None,
@@ -198,19 +195,20 @@ class _Made(NamedTuple):
 
 
 def _explainer(
-    bundle: Bundle,
-    context: Context,
-    pipeline: Pipeline,
-    models: Mapping[str, Tells],
-    language: str,
+    bundle: Bundle, request: Request, course: Course, models: Mapping[str, Tells], language: str
 ) -> Explainer:
+    context = course.context
+    beside: tuple[int, ...] = ()
+    if bundle.fresh is not None:
+        beside = tuple(_basket(request, context.history, bundle, context.at_ms).tolist())
     return Explainer(
-        pipeline=pipeline,
+        pipeline=course.pipeline,
         context=context,
         standing=context.history.standing(context.at_ms),
         catalog=bundle.catalog,
         models=models,
         language=language,
+        beside=beside,
     )
 
 
@@ -231,8 +229,6 @@ def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _M
     course, share = _shared(course_of(bundle, context, request), bundle)
     placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
-    if bundle.rules is None:
-        placed = uncrowded(placed, course, bundle)
     return _Made(placed, course, models, chances, relaxed, share)
 
 
@@ -258,7 +254,7 @@ def _joined(
         models[SOURCE] = bundle.fresh
     if bundle.claims is not None:
         claimed = bundle.claims.claimed(context, bundle.catalog, bundle.models)
-        if len(claimed):
+        if len(claimed.items):
             placed = bundle.claims.joined(placed, course, claimed)
             course = replace(course, pipeline=claims.with_source(course.pipeline))
             models[claims.SOURCE] = bundle.claims
@@ -292,7 +288,6 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
     if fresh is not None:
         known = fresh.known(history)
     row = _row(known, bundle, at_ms)
-    resting = claims.resting(scene.name, row, bundle.catalog, bundle.models)
     return Context(
         scene=scene.name,
         k=request.k,
@@ -300,7 +295,8 @@ def context_of(request: Request, history: History, bundle: Bundle, at: datetime)
         history=history,
         row=row,
         basket=evenly(basket if fresh is None else fresh.stand_ins(basket)),
-        excluded=_excluded(request, bundle, basket, history, [barred, resting]),
+        excluded=_excluded(request, bundle, basket, history, barred),
+        resting=claims.resting(scene.name, row, bundle.catalog, bundle.models),
         at_ms=at_ms,
         controls=controls,
         session=request.session,
@@ -313,11 +309,11 @@ def _row(history: History, bundle: Bundle, at_ms: int) -> Row:
 
 
 def _excluded(
-    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: list[Idxs]
+    request: Request, bundle: Bundle, basket: Idxs, history: History, barred: Idxs
 ) -> Idxs:
     """What the caller does not want, what is barred, and what models cannot be told of."""
     ids = bundle.catalog.ids
-    found: list[NDArray[Any]] = [one for one in barred if len(one)]
+    found: list[NDArray[Any]] = [barred] if len(barred) else []
     if request.exclude or request.shown:
         found += [ids.find_all(request.exclude), ids.marked(request.shown)]
     if bundle.fresh is not None:
@@ -350,9 +346,11 @@ def _is_personal(
 
 
 def _items(
-    candidates: Candidates, catalog: Catalog, explainer: Explainer, chances: Mapping[int, float]
+    candidates: Candidates, course: Course, explainer: Explainer, chances: Mapping[int, float]
 ) -> tuple[ServedItem, ...]:
-    items = candidates.items
+    items, catalog = candidates.items, course.catalog
+    context = course.context
+    coupons = coupons_on(items, catalog.campaigns, context.history, context.at_ms)
     told = zip(
         catalog.ids.raws(items),
         catalog.kind[items].tolist(),
@@ -360,6 +358,7 @@ def _items(
         catalog.ad[items].tolist(),
         explainer.explain(candidates),
         map(chances.get, items.tolist()),
+        map(coupons.get, items.tolist()),
         strict=True,
     )
     return tuple(
@@ -372,6 +371,9 @@ def _items(
             reason=reason,
             ad=ad,
             probability=probability,
+            coupon=coupon,
         )
-        for place, (item_id, kind, score, ad, (source, reason), probability) in enumerate(told)
+        for place, (item_id, kind, score, ad, (source, reason), probability, coupon) in enumerate(
+            told
+        )
     )

@@ -96,10 +96,17 @@ def under_rules(bundle: Bundle, context: Context) -> Context:
 
 
 def orders_for(bundle: Bundle, context: Context) -> Orders | None:
-    """What rules ask of a list; None where there are none."""
-    if bundle.rules is None:
-        return None
-    return bundle.rules.orders(context.scene, context.standing.tier.value, context.at_ms)
+    """What rules, and the scene's own mix, ask of a list; None where nothing is asked."""
+    orders = None
+    if bundle.rules is not None:
+        tier = context.standing.tier.value
+        orders = bundle.rules.orders(context.scene, tier, context.at_ms)
+    mix = bundle.mix_for(context)
+    if mix is None or not mix.in_row:
+        return orders
+    row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
+    orders = orders or Orders()
+    return replace(orders, limits=(*orders.limits, row))
 
 
 def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) -> Steered:
@@ -115,11 +122,6 @@ def steered(race: Placed, course: Course, bundle: Bundle, *, k: int, draw: str) 
     orders = orders_for(bundle, course.context)
     if orders is None:
         return Steered(filled(race, course, bundle), course, {}, ())
-    mix = bundle.mix_for(course.context)
-    if mix is not None and mix.in_row:
-        # Moved apart afterwards, items would leave the seats that rules gave them.
-        row = Limit(name="commercial", by="commercial", in_a_row=mix.in_row)
-        orders = replace(orders, limits=(*orders.limits, row))
     steering = Steering(orders=orders, course=course, bundle=bundle, k=k, draw=draw)
     return steering.steered(race)
 

@@ -38,6 +38,7 @@ class ListItem(Told):
     source: str
     reason: str
     ad: bool
+    coupon: str | None
     title: str
     price_minor: int | None
     cover: str | None

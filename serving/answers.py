@@ -45,6 +45,7 @@ def _said(item: ServedItem) -> dict[str, object]:
         "source": item.source,
         "reason": item.reason,
         "ad": item.ad,
+        "coupon": item.coupon,
     }
 
 

@@ -31,6 +31,7 @@ from serving.bench_faults_shop import (
 from serving.bench_world import user_id
 
 SETTLE_S = 0.5
+MARK = "faults"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class Press:
     ----------
     tries
         How often a request for a list without an answer is sent in all.
+    mark
+        Ids of events begin so.
     """
 
     lists_per_second: float = 100.0
@@ -68,6 +71,7 @@ class Press:
     batch: int = 10
     connections: int = 16
     tries: int = 1
+    mark: str = MARK
 
 
 def some_list() -> Callable[[int], Asked]:
@@ -93,7 +97,7 @@ def under_load(
         ),
         Load(
             port=served.port,
-            of=events(MARK, batch=press.batch),
+            of=events(press.mark, batch=press.batch),
             connections=8,
             per_second=press.batches_per_second,
         ),
@@ -113,9 +117,6 @@ def under_load(
 
     asyncio.run(all_of_it())
     return Broken(lists=loads[0].outcome, events=loads[1].outcome)
-
-
-MARK = "faults"
 
 
 def lost_of(home: Home, outcome: Outcome, batch: int = 10, mark: str = MARK) -> set[str]:
@@ -162,11 +163,16 @@ def _replace(served: Serving, whom: int, number: int, gone: set[int]) -> None:
 
 
 def killed_workers(
-    home: Home, *, times: int = 20, every_s: float = 5.0, press: Press | None = None
+    home: Home,
+    *,
+    times: int = 20,
+    every_s: float = 5.0,
+    press: Press | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Broken:
     """R38: one of two workers is killed again and again; a sender tries twice."""
     again_ms: list[float] = []
-    with serving(home.root, workers=2) as served:
+    with serving(home.root, workers=2, program=program) as served:
 
         def breaking() -> None:
             for _ in range(times):

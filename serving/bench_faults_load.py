@@ -126,7 +126,8 @@ class Load:
 
     async def _try(self, asked: Asked, streams: Streams | None) -> tuple[Streams | None, bool]:
         """Ask once; the connection if it stays, and whether there was an answer."""
-        if streams is not None and streams[0].at_eof():
+        # Known to be closed before anything was sent: whoever keeps connections looks first.
+        if streams is not None and (streams[0].at_eof() or streams[0].exception() is not None):
             await _leave(streams)
             streams = None
         streams = streams or await self._connected()

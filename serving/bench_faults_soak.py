@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,13 +12,20 @@ from data.home import Home
 from recsys.pointer import publish
 from recsys.signing import SigningKey
 from serving.bench_faults import Broken, Press, lost_of, under_load
-from serving.bench_faults_shop import BUNDLES, Serving, serving, until
+from serving.bench_faults_shop import BUNDLES, PROGRAM, Serving, serving, until
 
 FROZEN_S = 2.0
 MEND_S = 3.0
 
 
-def soak(home: Home, *, seconds: float = 1_800.0, every_s: float = 60.0, seed: int = 0) -> Broken:
+def soak(
+    home: Home,
+    *,
+    seconds: float = 1_800.0,
+    every_s: float = 60.0,
+    seed: int = 0,
+    program: Sequence[str] = PROGRAM,
+) -> Broken:
     """R39: a steady load, and every so often a fault that a seed chooses.
 
     A worker is killed, or frozen for a while; all are replaced; a bundle is swapped; a damaged
@@ -27,7 +34,7 @@ def soak(home: Home, *, seconds: float = 1_800.0, every_s: float = 60.0, seed: i
     rng = random.Random(seed)
     rss_mb: list[float] = []
     files: list[int] = []
-    with serving(home.root, workers=2) as served:
+    with serving(home.root, workers=2, program=program) as served:
 
         def breaking() -> None:
             end_at = time.monotonic() + seconds

@@ -17,8 +17,10 @@ from serving.bench_faults import (
     swapped_bundles,
 )
 from serving.bench_faults_crowd import event_flood, held_loop, slow_clients
+from serving.bench_faults_cut import cut_redis
 from serving.bench_faults_disk import failed_fsync, failed_writes
-from serving.bench_faults_redis import emptied_redis, frozen_redis, killed_redis
+from serving.bench_faults_hurry import hurried
+from serving.bench_faults_redis import emptied_redis, frozen_redis, killed_redis, one_for_all
 from serving.bench_faults_soak import soak
 from serving.bench_faults_start import bare_start, damaged_bundle, killed_service
 
@@ -50,9 +52,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "R03": Scenario("fsync fails", failed_fsync),
     "R04": Scenario("no space for writes", failed_writes),
     "R15": Scenario("a flood of events", event_flood),
+    "R16": Scenario("callers that wait 5 to 50 ms", hurried),
     "R17": Scenario("Redis killed, back after 5 s", killed_redis),
     "R18": Scenario("Redis frozen for 30 s", frozen_redis),
+    "R19": Scenario("packets to Redis swallowed, then refused", cut_redis),
     "R23": Scenario("Redis emptied five times", emptied_redis),
+    "R25": Scenario("four of five lists for one person", one_for_all),
     "R28": Scenario("a bundle of 50 MB with a flipped bit", damaged_bundle),
     "R32": Scenario("20 swaps of the bundle", lambda home: swapped_bundles(home, press=STEADY)),
     "R34": Scenario("no bundle, nothing in the record", bare_start),

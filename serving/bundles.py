@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 COUNT_S = 5.0
 # A new bundle answers its golden requests with such pauses: without them lists would take twice as
 # long for as long as that lasts.
-LET_GO_S = 0.005
+LET_GO_S = 0.002
 # Before there is a bundle lists are of so many items, those that changed last.
 BARE_ITEMS = 2_000
 

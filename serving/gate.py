@@ -56,6 +56,7 @@ class Gate:
 
         self._user_requests = windows("user", "requests", settings.user_requests)
         self._user_events = windows("user", "events", settings.user_events)
+        self._user_exports = windows("user", "exports", settings.user_exports)
         self._key_requests = windows("key", "requests", settings.key_requests)
         self._address_requests = windows("address", "requests", settings.address_requests)
         self._refusals = windows("address", "requests without a key", settings.address_refusals)
@@ -121,6 +122,17 @@ class Gate:
             )
         await self._count(windows, caller.user_id or "", n)
 
+    async def export(self, caller: Caller) -> None:
+        """Count a copy that a user asks for; a server asks when somebody does.
+
+        Raises
+        ------
+        TooMany
+            It does not fit now.
+        """
+        if caller.plane is Plane.USER:
+            await self._count(self._user_exports, caller.user_id or "")
+
     async def _count(self, windows: Windows | None, who: str, n: int = 1) -> None:
         if windows is None:
             return
@@ -155,6 +167,12 @@ async def count_events(request: HTTPConnection, n: int) -> None:
     """Count events of the sender of a request; raises TooMany or BodyTooLarge."""
     gate: Gate = request.scope[GATE]
     await gate.events(caller_of(request), n)
+
+
+async def count_export(request: HTTPConnection) -> None:
+    """Count a copy for the sender of a request; raises TooMany."""
+    gate: Gate = request.scope[GATE]
+    await gate.export(caller_of(request))
 
 
 def admitted(scope: Asked, gate: Gate, caller: Caller) -> None:

@@ -43,7 +43,7 @@ class Hot(Protocol):
         """Keep a copy made after the mark was seen."""
         ...
 
-    async def forget(self, user_ids: Collection[str], under: str) -> bool:
+    async def forget(self, user_ids: Collection[str], *under: str) -> bool:
         """Make every copy of these people void; whether that is certain."""
         ...
 
@@ -76,7 +76,7 @@ class NoHot:
     async def keep(self, user_id: str, under: str, mark: str, body: bytes) -> None:
         """Nothing is kept."""
 
-    async def forget(self, user_ids: Collection[str], under: str) -> bool:
+    async def forget(self, user_ids: Collection[str], *under: str) -> bool:
         """There is no copy to be void."""
         return True
 

@@ -123,11 +123,12 @@ class RedisHot:
 
         await self._asked(self._reads, self._read_s, put)
 
-    async def forget(self, user_ids: Collection[str], under: str) -> bool:
+    async def forget(self, user_ids: Collection[str], *under: str) -> bool:
         """One call for all of them."""
 
         async def remove(ask: Ask, run_id: str) -> bool:
-            await ask("DEL", *(key for one in user_ids for key in _keys(run_id, under, one)))
+            named = ((number, one) for number in under for one in user_ids)
+            await ask("DEL", *(key for number, one in named for key in _keys(run_id, number, one)))
             return True
 
         return not user_ids or await self._asked(self._forgets, FORGET_S, remove) is True

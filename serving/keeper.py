@@ -6,20 +6,23 @@ A worker loads nothing that reads the lake, so a program of its own does that pa
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from data.erasures import Erasures
 from data.record_erasures import STEPS, Erasure
 from recsys.errors import StoreUnavailable
+from serving.errors import TooMany
 from serving.persons import Persons
 
 log = logging.getLogger(__name__)
 
 LEAST_S = 0.5
 CHUNK_BYTES = 65_536
+# Copies under way and in line on one worker; each takes a program of its own some seconds.
+MOST_COPIES, COPY_RETRY_S = 8, 10
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Keeper:
     persons: Persons
     now: Callable[[], datetime]
     _exporting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    _copies: int = 0
     _has_compared: bool = False
 
     async def run(self, poll_s: float) -> None:
@@ -82,29 +86,55 @@ class Keeper:
         if child.returncode:
             log.error("an erasure does not end: %s", said.decode(errors="replace")[-300:])
 
-    async def export(self, user_id: str) -> AsyncIterator[bytes]:
-        """Everything that is kept of a person, line by line, as it is read."""
-        async with self._exporting:
-            child = await asyncio.create_subprocess_exec(
-                *_command(self.erasures, "export", "-"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
+    def export(self, user_id: str) -> AsyncGenerator[bytes, None]:
+        """Everything that is kept of a person, line by line; one copy is made at a time.
+
+        Whoever closes it ends the program that reads.
+
+        Raises
+        ------
+        TooMany
+            Others wait for theirs already.
+        """
+        if self._copies >= MOST_COPIES:
+            raise TooMany(
+                f"copies are too many now, got one more; allowed: {MOST_COPIES} at a time",
+                COPY_RETRY_S,
             )
-            assert child.stdin is not None
-            assert child.stdout is not None
-            try:
-                # Not in the command, which everybody on the machine can read.
-                child.stdin.write(user_id.encode() + b"\n")
-                child.stdin.close()
-                while chunk := await child.stdout.read(CHUNK_BYTES):
+        return self._exported(user_id)
+
+    async def _exported(self, user_id: str) -> AsyncGenerator[bytes, None]:
+        self._copies += 1
+        try:
+            async with self._exporting, aclosing(self._read(user_id)) as chunks:
+                async for chunk in chunks:
                     yield chunk
-                if await child.wait():
-                    raise StoreUnavailable("what is kept cannot be read now; ask again")
-            finally:
-                if child.returncode is None:
-                    child.kill()
-                    await child.wait()
+        finally:
+            self._copies -= 1
+
+    async def _read(self, user_id: str) -> AsyncGenerator[bytes, None]:
+        """What a program of its own says; it ends with whoever reads it."""
+        child = await asyncio.create_subprocess_exec(
+            *_command(self.erasures, "export", "-"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            # Not in the command, which everybody on the machine can read.
+            child.stdin.write(user_id.encode() + b"\n")
+            child.stdin.close()
+            while chunk := await child.stdout.read(CHUNK_BYTES):
+                yield chunk
+            if await child.wait():
+                raise StoreUnavailable("what is kept cannot be read now; ask again")
+        finally:
+            if child.returncode is None:
+                child.kill()
+                # What it said before is read as well: until then its end would not be seen.
+                await child.communicate()
 
 
 def _command(erasures: Erasures, *words: str) -> list[str]:

@@ -69,6 +69,7 @@ _LIST: dict[str, Any] = {
             "source": "item_knn",
             "reason": "watched 婴儿辅食 videos",
             "ad": False,
+            "coupon": None,
             "title": "六个月宝宝第一口辅食",
             "price_minor": None,
             "cover": None,

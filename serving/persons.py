@@ -20,6 +20,9 @@ from serving.remembered import Known, Remembered
 RECORD_ROWS_AN_EVENT = 2
 # A record on a server that does not answer: after this long a list is made without it.
 SERVER_S = 0.05
+# Copies live for an hour, and a number holds for seconds at least: those made under more than so
+# many numbers before have ended by themselves.
+OLDER_FENCES = 1_800
 
 
 class Met(NamedTuple):
@@ -131,12 +134,14 @@ class Persons:
             await self._fence.raise_()
 
     async def drop_copies(self, user_ids: Collection[str]) -> bool:
-        """Remove every copy of these people; whether that is certain."""
+        """Remove every copy of these people, also those nobody uses; whether that is certain."""
         if isinstance(self.hot, NoHot):
             return True
         if not self._fence.is_fresh():
             await self._fence.look()
-        return self._fence.is_fresh() and await self.hot.forget(user_ids, self._under)
+        newest = self._fence.number
+        under = [str(number) for number in range(max(0, newest - OLDER_FENCES), newest + 1)]
+        return self._fence.is_fresh() and await self.hot.forget(user_ids, *under)
 
     async def watch(self) -> None:
         """Watch, as long as the service runs, whether copies may be trusted."""

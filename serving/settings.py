@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from recsys.errors import ConfigError
-from recsys.reasons import LANGUAGES
+from recsys.sentences import LANGUAGES
 from serving.schemas import wrong
 
 T = TypeVar("T", bound=BaseModel)
@@ -42,8 +42,8 @@ class LimitSettings(BaseModel):
 
     Parameters
     ----------
-    user_requests, user_events
-        Of one person, by user token.
+    user_requests, user_events, user_exports
+        Of one person, by user token; an export takes a program of its own some seconds.
     key_requests
         Of one server key; high, to stop a loop that ran wild and nothing else.
     address_requests
@@ -60,6 +60,7 @@ class LimitSettings(BaseModel):
 
     user_requests: int = Field(default=600, ge=0, le=10_000_000)
     user_events: int = Field(default=240, ge=0, le=10_000_000)
+    user_exports: int = Field(default=4, ge=0, le=10_000_000)
     key_requests: int = Field(default=600_000, ge=0, le=100_000_000)
     address_requests: int = Field(default=60_000, ge=0, le=100_000_000)
     address_refusals: int = Field(default=600, ge=0, le=10_000_000)

@@ -13,10 +13,10 @@ import pytest
 from recsys.audience import AUDIENCES
 from recsys.campaigns import Offer, campaign_of
 from recsys.events import Platform
-from recsys.reasons import LANGUAGES, Reason
 from recsys.rule_values import rule_of
 from recsys.rules import DEFAULTS, SHAPES, TARGETS, Effect, check_together
 from recsys.scenes import SCENES
+from recsys.sentences import LANGUAGES, Reason
 from serving.identity import Scope
 from serving.settings import LimitSettings, Settings, TokenSettings
 from serving.tokens import pseudonym, subject_of

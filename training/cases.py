@@ -104,9 +104,10 @@ def _checkout_targets(later: History, basket: Idxs, catalog: Catalog) -> Idxs:
 def held_out_cases(shop: Shop, acts: Sequence[HeldOut], taste: Taste) -> Iterator[Case]:
     """Everybody of a file of held-out events, asked after the last event of the home.
 
-    An item that the catalogue does not hold gets a position beyond it: nobody can find it.
+    Not before all that is asked for came out: events without times, or of another part of the
+    shop, say nothing of when the others were held out. An item that the catalogue does not hold
+    gets a position beyond it: nobody can find it.
     """
-    at = moment(shop.until_ms)
     beyond: dict[str, int] = {}
     targets: dict[str, set[int]] = {}
     for act in acts:
@@ -116,10 +117,13 @@ def held_out_cases(shop: Shop, acts: Sequence[HeldOut], taste: Taste) -> Iterato
         if item_idx is None:
             item_idx = beyond.setdefault(act.item_id, len(shop.catalog) + len(beyond))
         targets.setdefault(act.user_id, set()).add(item_idx)
+    known = sorted({item_idx for items in targets.values() for item_idx in items})
+    known = known[: len(known) - len(beyond)]
+    at_ms = max(shop.until_ms, int(shop.catalog.published_ms[known].max(initial=0)))
     for user_id, items in targets.items():
         yield Case(
             user_id=user_id,
             history=shop.of_user(user_id),
-            at=at,
+            at=moment(at_ms),
             targets=np.array(sorted(items), dtype=np.int32),
         )

@@ -83,7 +83,7 @@ _PIPELINES = {
             Source(name="item_knn", model="item_knn"),
             Source(name="als", model="als"),
             Source(name="tags", model="tags", weight=0.3),
-            Source(name="cards", model="cards", weight=0.5),
+            Source(name="cards", model="cards", weight=1.0),
             Source(name="newness", model="newness", weight=0.6),
             Source(name="transitions", model="transitions", weight=0.5),
             Source(name="creators", model="creators", weight=0.3),

@@ -1,19 +1,13 @@
 """Filters about what can be shown at all: to anybody, now, to this person."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys.bars import Bar
 from recsys.campaigns import Campaigns, Offer
-from recsys.candidates import among
 from recsys.catalog import Catalog, Idxs
-from recsys.events import EventType
 from recsys.histories import History
-from recsys.pipeline import (
-    Context,
-)
-
-ORDER = int(EventType.ORDER)
+from recsys.offers import open_to
+from recsys.pipeline import Context
 
 
 def on_sale(_context: Context, catalog: Catalog) -> Bar:
@@ -35,30 +29,7 @@ def in_time(context: Context, catalog: Catalog) -> Bar:
 def closed_sales(campaigns: Campaigns, history: History, at_ms: int) -> Idxs:
     """Items that are sold in flash sales only, none of which is open to this person now."""
     sales = campaigns.of_offer(Offer.FLASH)
-    open_now = sales.running(at_ms)
-    limited = np.flatnonzero(open_now.per_person > 0)
-    if len(limited):
-        had = _pieces_had(open_now.take(limited), history, at_ms)
-        is_used_up = had >= open_now.per_person[limited]
-        open_now = open_now.take(np.delete(np.arange(len(open_now)), limited[is_used_up]))
-    return np.setdiff1d(sales.item, open_now.item).astype(np.int32)
-
-
-def _pieces_had(sales: Campaigns, history: History, at_ms: int) -> NDArray[np.float64]:
-    """How many pieces of each sale's item the person ordered in its window and did not give back.
-
-    An order that does not say how many is of one.
-    """
-    places = np.flatnonzero((history.type == ORDER) & among(history.item, np.unique(sales.item)))
-    had = np.zeros(len(sales))
-    if len(places) == 0:
-        return had
-    orders = history.take(places[~history.undone(at_ms)[places]])
-    pieces = np.nan_to_num(orders.value, nan=1.0)
-    for sale in range(len(sales)):
-        is_of_it = (orders.item == sales.item[sale]) & (orders.at_ms >= sales.starts_ms[sale])
-        had[sale] = pieces[is_of_it].sum()
-    return had
+    return np.setdiff1d(sales.item, open_to(sales, history, at_ms).item).astype(np.int32)
 
 
 def audience(context: Context, _catalog: Catalog) -> Bar:

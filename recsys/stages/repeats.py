@@ -19,8 +19,13 @@ def excluded(context: Context, _catalog: Catalog) -> Bar:
 
 
 def bought(context: Context, _catalog: Catalog) -> Bar:
-    """Durable products the person bought and did not give back."""
-    return Bar(durables=context.history.standing(context.at_ms).items_of(ORDER))
+    """Durable products the person bought and did not give back, and what is not used up yet."""
+    durables = context.history.standing(context.at_ms).items_of(ORDER)
+    return (
+        Bar(durables=durables)
+        if context.resting is None
+        else Bar(durables=durables, items=context.resting)
+    )
 
 
 def seen(context: Context, _catalog: Catalog) -> Bar:

@@ -6,20 +6,20 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from recsys.controls import Age, Controls, Purpose
 from recsys.errors import InvalidInput
 from recsys.events import TEXT_LIMITS, check_text
 from serving.bodies import parsed, queried, read
 from serving.errors import Forbidden, NotThere
+from serving.gate import count_export
 from serving.hand import Act
 from serving.hand_schemas import ConsentBody, MinorsBody, OnBody, RefusalBody
 from serving.identity import Plane, caller_of
+from serving.lines import Lines
 from serving.schemas import HistoryQuery
 from serving.service import Service
 
-LINES = "application/x-ndjson"
 REASON_CHARACTERS = 200
 ME, USERS = "/v1/me", "/v1/users/{user_id:path}"
 Answering = Callable[[Request], Awaitable[Response]]
@@ -121,8 +121,10 @@ def _copies(service: Service) -> dict[tuple[str, str], Answering]:
 
     async def export(request: Request) -> Response:
         act = _act(request)
+        await count_export(request)
+        lines = keeper.export(act.user_id)
         await hand.note(act, "export")
-        return StreamingResponse(keeper.export(act.user_id), media_type=LINES)
+        return Lines(lines)
 
     async def erase(request: Request) -> Response:
         return _answer(await hand.erase(_act(request)), HTTPStatus.ACCEPTED)

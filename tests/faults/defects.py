@@ -43,6 +43,56 @@ b.Watcher.look_for_bundle = look
 encoded = s.encoded
 s.encoded = lambda answer, shelf, *more: encoded(answer, first[0], *more)
 """)
+# Redis is waited for as long as it takes.
+PATIENT_OF_REDIS = with_defect("""
+import serving.hot_redis as h
+h.CONNECT_S = h.FORGET_S = 60.0
+h.RedisHot.__init__.__kwdefaults__["read_s"] = 60.0
+""")
+# Events are acknowledged a while before they are written.
+EAGER = with_defect("""
+import time
+import data.writer as w
+from data.record import Outcome
+honest = w.Writer._commit
+def hasty(self, waiting, lists):
+    for one in waiting:
+        one.answer.set_result([Outcome.ACCEPTED] * len(one.batch.events))
+    time.sleep(0.4)
+    self._record.write([one.batch for one in waiting], lists)
+w.Writer._commit = hasty
+""")
+# The loop itself waits until events are written.
+HELD_LOOP = with_defect("""
+import data.writer as w
+async def answered(future):
+    return future.result()
+w.asyncio.wrap_future = answered
+""")
+# A clock that has gone back is none.
+FORWARD_ONLY = with_defect("""
+import serving.service as s
+from recsys.errors import StoreUnavailable
+honest, latest = s.utc_now, [s.utc_now()]
+def forward():
+    now = honest()
+    if now < latest[0]:
+        raise StoreUnavailable("the clock went back")
+    latest[0] = now
+    return now
+s.Service.of.__func__.__globals__["utc_now"] = forward
+s.Service.__init__.__kwdefaults__["now"] = forward
+""")
+# Every list leaves a file open.
+LEAKING = with_defect("""
+import os
+import serving.service as s
+honest = s.Service.recommend
+def leaky(self, *said, **more):
+    os.open(os.devnull, os.O_RDONLY)
+    return honest(self, *said, **more)
+s.Service.recommend = leaky
+""")
 
 
 def needs(*tools: str) -> pytest.MarkDecorator:

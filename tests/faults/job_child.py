@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import orjson
 
 from data.home import Home
 from data.importing import run_import
+from data.lake import Lake
 from recsys.bundle_files import read, write
 from recsys.catalog import Catalog
 from recsys.pointer import publish, read_pointer
@@ -26,6 +27,9 @@ from tests.faults.power_child import TABLE
 from tests.planted import NOW, FixedForAll, bundle_of, item
 from tests.training.planted_home import CONFIG
 from training.cycle import collect, train
+
+# How Parquet files end.
+END = b"PAR1"
 
 
 def publishing(home: Home) -> None:
@@ -37,9 +41,17 @@ def publishing(home: Home) -> None:
     publish(home.bundles, bundle_id, key)
 
 
-def publishing_in_place(home: Home) -> None:
+def in_place(work: Callable[[Home], None]) -> Callable[[Home], None]:
     """The defect: files appear under their last name one after the other, the pointer first."""
-    publishing(home)
+
+    def done(home: Home) -> None:
+        work(home)
+        rewrite(home)
+
+    return done
+
+
+def rewrite(home: Home) -> None:
     key = SigningKey.load_or_make(home.keys)
     pointer = read_pointer(home.bundles, key.public)
     path = home.bundles / pointer.bundle_id
@@ -50,9 +62,15 @@ def publishing_in_place(home: Home) -> None:
         one.write_bytes(content)
 
 
-def importing(home: Home) -> None:
+def importing(home: Home, logs: Sequence[str] = ("log.csv",)) -> None:
     """Events of a file to the lake, and histories built."""
-    run_import(home.root / "log.toml", [home.root / "log.csv"], home, now=NOW)
+    for log in logs:
+        run_import(home.root / "log.toml", [home.root / log], home, now=NOW)
+
+
+def importing_in_pieces(home: Home) -> None:
+    """The defect: half of what is imported is there before the rest is."""
+    importing(home, ("half.csv", "log.csv"))
 
 
 def training(home: Home) -> None:
@@ -68,9 +86,11 @@ def cycling(home: Home) -> None:
 
 JOBS: dict[str, Callable[[Home], None]] = {
     "publishing": publishing,
-    "publishing_in_place": publishing_in_place,
+    "publishing_in_place": in_place(publishing),
     "importing": importing,
+    "importing_in_pieces": importing_in_pieces,
     "training": training,
+    "training_in_place": in_place(training),
     "cycling": cycling,
 }
 
@@ -87,7 +107,27 @@ def forked(work: Callable[[], None]) -> int:
 
 
 def whole(home: Home) -> str:
-    """What is wrong with the bundle in use; empty if it reads whole, or there is none."""
+    """What is wrong with the events in the lake, or with the bundle in use; empty if nothing is."""
+    return part_of_lake(home) or part_of_bundle(home)
+
+
+def part_of_lake(home: Home) -> str:
+    """An import is there with all its events or not at all, whatever killed it.
+
+    Without Polars: its threads would not live on in what is forked next.
+    """
+    lake = Lake(home.lake)
+    manifest = lake.manifest()
+    cut = [one.path for one in manifest.parts if (lake.folder / one.path).read_bytes()[-4:] != END]
+    log = home.root / "log.csv"
+    wanted = (0, log.read_bytes().count(b"\n") - 1) if log.exists() else (manifest.rows,)
+    return (
+        f"{manifest.rows} events are there, {cut} cut" if cut or manifest.rows not in wanted else ""
+    )
+
+
+def part_of_bundle(home: Home) -> str:
+    """The bundle in use reads whole, or there is none."""
     public = SigningKey.load_or_make(home.keys).public
     try:
         pointer = read_pointer(home.bundles, public) if home.bundles.exists() else None

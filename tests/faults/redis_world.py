@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from recsys.recommend import Request
 from serving.fence import Fence, Pace
+from serving.hand import Act
 from serving.hot_redis import RedisHot
+from serving.identity import OPEN
 from serving.persons import Persons
 from serving.remembered import Remembered
 from serving.service import Service
@@ -17,6 +19,10 @@ from tests.serving.conftest import ITEMS, Shop
 
 AT_ONCE = Pace(look_s=0.05, stale_s=0.5, quiet_s=1.2)
 PEOPLE = [f"user-{5001 + 2 * n}" for n in range(40)]
+
+
+def in_turn(number: int) -> str:
+    return PEOPLE[number % len(PEOPLE)]
 
 
 @dataclass
@@ -34,6 +40,7 @@ class World:
     hot: RedisHot
     lists: Counter = field(default_factory=Counter)
     acked: dict[str, list[str]] = field(default_factory=dict)
+    opted_out: set[str] = field(default_factory=set)
     sent: int = 0
 
     async def ask(self, user_id: str) -> None:
@@ -45,17 +52,25 @@ class World:
         assert known[: len(acked)] == acked or set(acked) <= set(known), "an event is missing"
         answer = json.loads(self.service.recommend(Request(scene="home", user_id=user_id), met=met))
         assert answer["items"], "an empty list"
+        assert not (answer["personalised"] and user_id in self.opted_out), "a choice is lost"
         self.lists[",".join(answer["degraded"])] += 1
 
-    async def ask_many(self, n: int, at_once: int = 8) -> None:
-        """So many lists for people in turn."""
+    async def ask_many(
+        self, n: int, at_once: int = 8, whom: Callable[[int], str] = in_turn
+    ) -> None:
+        """So many lists, for people in turn unless said otherwise."""
         rest = iter(range(n))
 
         async def one_after_another() -> None:
             for number in rest:
-                await self.ask(PEOPLE[number % len(PEOPLE)])
+                await self.ask(whom(number))
 
         await asyncio.gather(*(one_after_another() for _ in range(at_once)))
+
+    async def opt_out(self, user_id: str) -> None:
+        """Personalisation switched off, acknowledged."""
+        await self.service.hand.switch(Act(user_id, OPEN), is_on=False)
+        self.opted_out.add(user_id)
 
     async def act(self, user_id: str) -> None:
         """One event, acknowledged."""

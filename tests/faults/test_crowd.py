@@ -1,15 +1,14 @@
 """TRUST R14, R15, R37, R40: floods, slow clients, and a record that makes one wait."""
 
 import sqlite3
-import threading
-import time
+from contextlib import closing
 
 import pytest
 
 from serving.bench_faults import Broken, Press, under_load
 from serving.bench_faults_crowd import event_flood, slow_clients
-from serving.bench_faults_shop import serving
-from tests.faults.defects import PATIENT
+from serving.bench_faults_shop import PROGRAM, serving
+from tests.faults.defects import HELD_LOOP, PATIENT
 
 
 def check_lists(broken: Broken) -> None:
@@ -58,35 +57,36 @@ def test_five_hundred_slow_clients_are_cut(home):
     assert broken.more["cut"] == 500
 
 
-def test_while_the_record_makes_events_wait_lists_are_answered(home):
-    """The loop is never held: what waits for the record waits in a thread (R40)."""
-    waited = threading.Event()
-    with serving(home.root) as served:
-        holder = sqlite3.connect(
-            home.root / "record.db", isolation_level=None, check_same_thread=False
-        )
+def lists_while_held(home, *, enough: int, program=PROGRAM) -> Broken:
+    """The record is held, so that events wait, until so many lists were answered meanwhile."""
+    answered: list[int] = []
+    with (
+        serving(home.root, program=program) as served,
+        closing(
+            sqlite3.connect(home.root / "record.db", isolation_level=None, check_same_thread=False)
+        ) as holder,
+    ):
         holder.execute("BEGIN IMMEDIATE")
 
         def lists_alone() -> None:
-            assert served.ask("GET", "/healthz")[0] == 200
-            before = len(broken_lists())
-            until_more = time.monotonic() + 20
-            while len(broken_lists()) < before + 20:
-                assert time.monotonic() < until_more, "no list was answered meanwhile"
-                time.sleep(0.02)
-            waited.set()
-            holder.execute("ROLLBACK")
+            try:
+                while len(answered) < enough:
+                    answered.append(served.ask("POST", "/v1/lists", {"scene": "home"})[0])
+            finally:
+                holder.execute("ROLLBACK")
 
-        answered: list[int] = []
-
-        def broken_lists() -> list[int]:
-            answered.append(served.ask("POST", "/v1/lists", {"scene": "home"})[0])
-            return answered
-
-        broken = under_load(
-            served, lists_alone, press=Press(lists_per_second=20, batches_per_second=5)
-        )
-        holder.close()
-    assert waited.is_set()
-    check_lists(broken)
+        press = Press(lists_per_second=20, batches_per_second=5)
+        broken = under_load(served, lists_alone, press=press)
     assert set(answered) == {200}
+    return broken
+
+
+def test_while_the_record_makes_events_wait_lists_are_answered(home):
+    """The loop is never held: what waits for the record waits in a thread (R40)."""
+    check_lists(lists_while_held(home, enough=20))
+
+
+def test_a_loop_that_waits_for_the_record_would_be_seen(home, monkeypatch):
+    monkeypatch.setattr("serving.bench_faults_shop.ASK_S", 2.0)
+    with pytest.raises(TimeoutError):
+        lists_while_held(home, enough=20, program=HELD_LOOP)

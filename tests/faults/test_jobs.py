@@ -53,14 +53,34 @@ def test_training_stops_when_told_and_shows_nothing_partial(tmp_path, job):
     assert not list((tmp_path / "home/bundles").glob(".*.unfinished"))
 
 
-def test_an_import_stops_when_told_and_shows_nothing_partial(tmp_path):
+@pytest.mark.nightly
+def test_a_trained_bundle_written_in_place_would_be_seen(tmp_path):
+    planted_home(tmp_path / "home")
+    assert stopped("training_in_place", tmp_path, signal.SIGTERM, POINTS)["broken"]
+
+
+@pytest.fixture
+def to_import(tmp_path) -> Path:
+    """A folder with a home that has a log to import."""
     home = tmp_path / "home"
     home.mkdir()
     log_of(home / "log.csv", 20_000)
     mapping_of(home).rename(home / "log.toml")
-    found = stopped("importing", tmp_path, signal.SIGTERM, POINTS)
+    return tmp_path
+
+
+def test_an_import_stops_when_told_and_shows_nothing_partial(to_import):
+    found = stopped("importing", to_import, signal.SIGTERM, POINTS)
+    assert (found["broken"], found["last"]) == ([], "")
     assert found["slowest_s"] <= 10
+    home = to_import / "home"
     manifest = Lake(Home(home).lake).manifest()
     assert manifest.rows == 20_000
     there = {str(path.relative_to(home / "lake")) for path in (home / "lake").rglob("*.parquet")}
     assert there - {"items.parquet"} == {part.path for part in manifest.parts}
+
+
+def test_an_import_in_pieces_would_be_seen(to_import):
+    log_of(to_import / "home/half.csv", 10_000)
+    broken = stopped("importing_in_pieces", to_import, signal.SIGTERM, POINTS)["broken"]
+    assert any("10000 events are there" in one for one in broken)

@@ -1,25 +1,24 @@
 """TRUST R10 and R39, nightly: a clock that jumps, and half an hour of faults."""
 
 import os
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from serving.bench_faults import Press, lost_of, under_load
-from serving.bench_faults_shop import serving
+from serving.bench_faults_shop import PROGRAM, serving
 from serving.bench_faults_soak import soak
+from tests.faults.defects import FORWARD_ONLY, LEAKING
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 # Steps of the server's clock, in seconds, from the real time.
 STEPS = (-2 * 86_400, 400 * 86_400, -3_600, 0)
 
 
-@pytest.mark.nightly
-@pytest.mark.skipif(FAKETIME is None, reason="NOT TESTED: libfaketime is not installed")
-def test_a_clock_that_jumps_breaks_nothing(home, tmp_path):
-    clock = tmp_path / "clock"
+def jumped(home, folder, program=()):
+    """What people notice of a clock that jumps."""
+    clock = folder / "clock"
     clock.write_text("+0")
     settings = {
         "LD_PRELOAD": str(FAKETIME),
@@ -27,22 +26,39 @@ def test_a_clock_that_jumps_breaks_nothing(home, tmp_path):
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    program = ("env", *(f"{k}={v}" for k, v in settings.items()), sys.executable, "-m", "dapei")
-    with serving(home.root, program=program) as served:
+    words = (f"{name}={value}" for name, value in settings.items())
+    with serving(home.root, program=("env", *words, *(program or PROGRAM))) as served:
 
         def jumping() -> None:
             for step in STEPS:
                 # Replaced as a whole: half a number would be another time.
-                (tmp_path / "next").write_text(f"{step:+d}")
-                os.replace(tmp_path / "next", clock)
+                (folder / "next").write_text(f"{step:+d}")
+                os.replace(folder / "next", clock)
                 time.sleep(3)
 
-        broken = under_load(served, jumping, press=Press(lists_per_second=50, connections=4))
+        return under_load(served, jumping, press=Press(lists_per_second=50, connections=4))
+
+
+needs_faketime = pytest.mark.skipif(
+    FAKETIME is None, reason="NOT TESTED: libfaketime is not installed"
+)
+
+
+@pytest.mark.nightly
+@needs_faketime
+def test_a_clock_that_jumps_breaks_nothing(home, tmp_path):
+    broken = jumped(home, tmp_path)
     assert broken.lists.statuses.keys() == {200}
     assert len(broken.lists.good) == broken.lists.sent
     # Events that are from the future for the server are refused one by one, with the reason.
     assert broken.events.statuses.keys() == {202}
     assert lost_of(home, broken.events) == set()
+
+
+@pytest.mark.nightly
+@needs_faketime
+def test_a_service_that_needs_time_to_go_forward_would_be_seen(home, tmp_path):
+    assert 503 in jumped(home, tmp_path, FORWARD_ONLY).lists.statuses
 
 
 def check_soak(broken) -> None:
@@ -56,6 +72,12 @@ def test_a_short_run_of_faults(home):
     broken = soak(home, seconds=12, every_s=4, seed=3)
     check_soak(broken)
     assert broken.more["faults"] >= 2
+
+
+@pytest.mark.nightly
+def test_files_that_stay_open_would_be_seen(home):
+    broken = soak(home, seconds=12, every_s=4, seed=3, program=LEAKING)
+    assert abs(broken.more["files_more"]) > 10
 
 
 @pytest.mark.nightly

@@ -15,7 +15,7 @@ from data.home import Home
 from serving.breaker import GOOD_PROBES
 from serving.hot_redis import RedisHot
 from tests.faultproxy import answering, error_reply, garbage, proxied
-from tests.faults.redis_world import AT_ONCE, PEOPLE, World, world
+from tests.faults.redis_world import AT_ONCE, PEOPLE, World, in_turn, world
 from tests.servers import Redis, redis_in
 from tests.serving.conftest import Shop
 
@@ -202,18 +202,26 @@ def test_r21_ten_thousand_cancelled_reads_mix_nobody_up(redis_server):
 def test_r22_a_replica_in_the_masters_place(shop, tmp_path):
     for name in ("master", "replica"):
         (tmp_path / name).mkdir()
+    shy = [f"user-{6001 + n}" for n in range(200)]
+
+    async def half(one: World, people: list[str]):
+        for number, user_id in enumerate(people):
+            await one.opt_out(user_id)
+            if number % 4 == 0:
+                await some_act(one)
+                await one.ask_many(20)
 
     async def scenario(master: Redis, replica: Redis):
         replica.ask("REPLICAOF", "127.0.0.1", str(master.port))
         async with proxied(master.port) as proxy, world(shop, proxy.url) as one:
-            for _ in range(25):
-                await some_act(one)
-                await one.ask_many(20)
-            # What is acknowledged now may never reach the replica.
+            for user_id in shy:
+                await one.act(user_id)
+            # So that there are copies of everybody from before.
+            await one.ask_many(200, whom=shy.__getitem__)
+            await half(one, shy[:100])
+            # What is acknowledged now never reaches the replica.
             replica.ask("REPLICAOF", "NO", "ONE")
-            for _ in range(25):
-                await some_act(one)
-                await one.ask_many(20)
+            await half(one, shy[100:])
             master.signal(signal.SIGKILL)
             proxy.target = replica.port
             proxy.poison(reset_peer=True)
@@ -221,10 +229,11 @@ def test_r22_a_replica_in_the_masters_place(shop, tmp_path):
             await one.ask_many(200)
             await trusted_again(one)
             await one.ask_many(200)
+            await one.ask_many(200, whom=shy.__getitem__)
             return one.lists
 
     with redis_in(tmp_path / "master") as master, redis_in(tmp_path / "replica") as replica:
-        assert asyncio.run(scenario(master, replica)) == {"": 1_400}
+        assert asyncio.run(scenario(master, replica)) == {"": 1_800}
 
 
 def test_r23_redis_emptied(shop, redis_server):
@@ -253,6 +262,28 @@ def test_r23_redis_full(shop, tmp_path, policy):
 
     with redis_in(tmp_path, "--maxmemory", "2mb", "--maxmemory-policy", policy) as server:
         assert asyncio.run(scenario(server)) == {"": 600}
+
+
+@pytest.mark.nightly
+def test_r25_a_person_whom_everybody_asks_for_costs_redis_no_more(shop, redis_server):
+    """Four of five lists are for one person: those of one moment share one look at Redis."""
+    n, hot = 2_000, PEOPLE[0]
+
+    async def scenario():
+        async with world(shop, redis_server.url, read_s=10) as one:
+            await some_act(one)
+            await one.ask_many(200)
+            before = one.hot.calls
+            others = iter(range(10**6))
+            await one.ask_many(
+                n, at_once=200, whom=lambda i: in_turn(1 + next(others)) if i % 5 == 0 else hot
+            )
+            return one.lists, one.hot.calls - before
+
+    lists, calls = asyncio.run(scenario())
+    assert lists == {"": n + 200}
+    assert calls >= n / 100, "nobody asked Redis, which proves nothing"
+    assert calls <= n / 5 + 0.05 * n * 4 / 5, "looks for the one person must be fewer by 95 %"
 
 
 def test_r26_the_breaker_opens_probes_and_closes(shop, redis_server):

@@ -11,7 +11,7 @@ from serving.bench_faults import (
     rolling_restart,
     swapped_bundles,
 )
-from tests.faults.defects import PLAIN_STOP, TWO_READS
+from tests.faults.defects import EAGER, PLAIN_STOP, TWO_READS
 
 # The machine of a test does other things, too; what is asserted does not depend on the rate.
 PRESS = Press(lists_per_second=500, connections=64)
@@ -70,6 +70,11 @@ KILLED = Press(lists_per_second=40, connections=8, batches_per_second=10, tries=
 
 def test_killed_workers_are_missed_for_one_try_at_the_most(home):
     check_second_tries(killed_workers(home, times=2, press=KILLED))
+
+
+def test_an_answer_before_the_write_would_be_seen(home):
+    broken = killed_workers(home, times=2, every_s=1.5, press=KILLED, program=EAGER)
+    assert broken.lost
 
 
 @pytest.mark.nightly

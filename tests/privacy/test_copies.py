@@ -5,6 +5,7 @@ from hashlib import sha256
 import orjson
 import pytest
 
+from data import export as exporting
 from data.export import exported
 from recsys.events import EventType
 from serving.access import ACCESS
@@ -41,6 +42,22 @@ def test_a_copy_holds_everything_of_the_person_and_nothing_of_others(keyed):
     body = answer.content[: answer.content.rindex(b"\n", 0, -1) + 1]
     assert end["sha256"] == sha256(body).hexdigest()
     assert b"user-5002" not in answer.content
+
+
+@pytest.mark.parametrize("defect", ["cut", "others"])
+def test_a_copy_that_is_not_whole_or_not_theirs_would_be_seen(keyed, monkeypatch, defect):
+    """The negative control of C12."""
+    for n in range(30):
+        act(keyed, n, "item-1002")
+    act(keyed, 1, "item-1002", user_id="user-5002")
+    keyed.service.writer.close()
+    if defect == "cut":
+        monkeypatch.setattr(exporting, "EVERYTHING", 10)
+    else:
+        ids = type(keyed.service.record.aliases)
+        monkeypatch.setattr(ids, "ids_of", lambda *_: [ME, "user-5002"])
+    told = b"".join(exported(keyed.shop.home, keyed.service.record, ME))
+    assert told.count(b'"what":"event"') != 30 or b"user-5002" in told
 
 
 def test_nobody_else_gets_a_copy(keyed):
@@ -126,3 +143,14 @@ def test_every_privacy_call_leaves_who_what_and_why(walked, way):
         assert deed.who == ("the person" if is_own else "all")
         assert deed.what
         assert deed.why == "ticket 17"
+
+
+def test_a_look_that_leaves_no_deed_would_be_seen(keyed, monkeypatch):
+    """The negative control of C19: the walk above finds no deed of this call."""
+    choices = ("GET", "/v1/users/{user_id:path}/choices")
+    test_every_privacy_call_leaves_who_what_and_why(keyed, choices)
+    monkeypatch.setattr(type(keyed.service.record.audit), "add", lambda *_args, **_more: None)
+    name = keyed.service.record.choices.privacy.name_of("user-7777")
+    keyed.client.get("/v1/users/user-7777/choices", headers=keyed.as_server())
+    rows = keyed.service.record.audit.after(0, limit=99)
+    assert not [row for row in rows if row.deed.about == name]

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from data import record_store
+from data import erasing, record_store
 from data.erasing import finish_erasures
 from data.erasures import Erasures
 from data.histories_build import build_histories
@@ -266,3 +266,40 @@ def test_killed_at_any_point_it_comes_to_its_end(filled, tmp_path, n):
         assert world.status()["state"] == "done"
         shutil.rmtree(world.home.root)
     assert len(killed_at) >= (10 if isinstance(n, range) else 1)
+
+
+def stopped(world: World, monkeypatch) -> None:
+    """An erasure that is broken off before the lake, as a kill would."""
+
+    def broken(*_args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing, "_clear_lake", broken)
+        with pytest.raises(KeyboardInterrupt):
+            world.finish()
+
+
+def test_broken_off_it_says_so_and_comes_to_its_end(world, monkeypatch):
+    world.ask()
+    stopped(world, monkeypatch)
+    assert world.status()["state"] == "running"
+    assert world.finish() == 1
+    assert world.traces(ME) == []
+
+
+def test_an_erasure_that_is_said_to_be_over_too_early_would_be_seen(world, monkeypatch):
+    """The negative control of C15: what nobody goes on with stays."""
+    real = Erasures.clear_record
+
+    def hasty(self, erasure):
+        done = real(self, erasure)
+        self.record.erasing.finish(done, at=LATER)
+        return done
+
+    monkeypatch.setattr(Erasures, "clear_record", hasty)
+    world.ask()
+    stopped(world, monkeypatch)
+    assert world.status()["state"] == "done"
+    world.finish()
+    assert world.traces(ME) != []

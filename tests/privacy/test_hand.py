@@ -4,6 +4,7 @@ import pytest
 
 from recsys.controls import Purpose
 from recsys.errors import StoreUnavailable
+from serving import service
 from tests.security.conftest import keyed_in
 
 ME = "user-5001"
@@ -90,6 +91,21 @@ def test_what_cannot_be_read_is_not_personalised(keyed, monkeypatch):
     assert "record" in answer["degraded"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [("personalisation", {"on": False}), ("consent", {"personalise": False})]
+)
+def test_a_choice_that_is_not_kept_would_be_seen(keyed, monkeypatch, path, body):
+    """The negative control of C01, C02 and C17: answered, and forgotten."""
+    act(keyed, 1, "item-1002")
+
+    def forgotten(self, user_id, change, *_args, **_more):
+        return change(self.of(user_id))
+
+    monkeypatch.setattr(type(keyed.service.record.choices), "change", forgotten)
+    assert not asked(keyed, "PUT", f"/v1/me/{path}", body)["personalised"]
+    assert listed(keyed)["personalised"]
+
+
 def test_every_list_says_where_the_controls_are(keyed):
     for user_id in (ME, None):
         answer = listed(keyed, user_id)
@@ -99,6 +115,15 @@ def test_every_list_says_where_the_controls_are(keyed):
             "appeal": None,
         }
         assert isinstance(answer["personalised"], bool)
+
+
+def test_a_list_without_its_controls_would_be_seen(keyed, monkeypatch):
+    """The negative control of C27."""
+    real = service.encoded
+    monkeypatch.setattr(
+        service, "encoded", lambda *said: real(*said).replace(b'"controls":', b'"else":')
+    )
+    assert "controls" not in listed(keyed)
 
 
 def test_refused_items_do_not_come_and_may_come_back(keyed):

@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import orjson
+
 from data.home import Home
 from data.record import Record
 from recsys.bundle_files import write
@@ -29,7 +31,7 @@ def shop_in(folder):
             item_id=f"product-{1118 + n}",
             kind=Kind.PRODUCT,
             title=f"商品{n}",
-            tags=("辅食",) if n % 3 == 0 else ("户外",),
+            tags=("露营",) if n % 3 == 0 else ("户外",),
         )
         for n in range(12)
     ]
@@ -66,6 +68,14 @@ def test_every_command_does_what_the_guide_says(tmp_path):
     for (bash, expected), answer in zip(STEPS, answers, strict=True):
         for line in expected.splitlines():
             assert line in answer, f"{bash}\nexpected: {line}\ngot: {answer}"
+
+
+def test_the_item_of_the_guide_is_one_of_the_sample_shop():
+    """So that who follows the page with `make demo` sees what it says."""
+    lines = (ROOT / "data/sample/products.jsonl").read_text(encoding="utf-8").splitlines()
+    (found,) = [line for line in lines if '"product-1121"' in line]
+    assert "露营" in orjson.loads(found)["tags"]
+    assert any('"product-1122"' in line for line in lines)
 
 
 def test_every_step_of_the_guide_is_held_to_something():

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from recsys import reasons
+from recsys import reasons, sentences
 from recsys.catalog import Catalog, Item, Kind
 from recsys.events import Event, EventType
 from recsys.histories import Histories, History
@@ -209,7 +209,7 @@ def untrue(bundle, n_people: int, *, enough: int = 10**9) -> tuple[list[str], Co
 
 def sentence(said: str) -> str:
     """Which of the closed set it is; the longest that fits."""
-    parts = {one: text.split("{what}") for one, text in reasons.LANGUAGES["en"].items()}
+    parts = {one: text.split("{what}") for one, text in sentences.LANGUAGES["en"].items()}
     fits = [
         one
         for one, (head, *tail) in parts.items()
@@ -232,7 +232,10 @@ def test_every_reason_of_many_is_true(bundle):
     wrong, met = untrue(bundle, 200)
     assert wrong == []
     assert met.total() >= 20_000
-    assert set(reasons.Reason) - met.keys() <= {reasons.Reason.UNTRIED, reasons.Reason.SENT_THIS}
+    assert set(sentences.Reason) - met.keys() <= {
+        sentences.Reason.UNTRIED,
+        sentences.Reason.SENT_THIS,
+    }
 
 
 def put_back(name: str):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from data.erasures import Erasures
@@ -13,6 +14,7 @@ from data.home import Home
 from data.lake import Lake
 from data.record import Record
 from data.record_audit import Deed
+from serving import service
 from tests.planted import NOW
 from tests.privacy.test_hand import act, asked, listed
 from tests.security.conftest import keyed_in
@@ -144,18 +146,47 @@ def test_no_file_of_a_bundle_names_a_person(shop_without):
             assert not [one for one in ids if one in content], path
 
 
-def test_price_and_link_are_of_the_item_and_of_nobody(keyed):
-    """C08: whoever asks, an item costs the same and leads to the same place."""
+# What of an item in a list may be another for another person: where it stands, and why.
+OF_THE_LIST = {"rank", "score", "source", "reason", "probability"}
+
+
+def terms_seen(keyed, n_people: int) -> dict[str, set]:
+    """By item everything that was told of it, price and link with it, to persons who differ."""
     seen: dict[str, set] = {}
-    for n in range(12):
+    kinds = ("order", "view", "play", "cart", "like")
+    for n in range(n_people):
         user_id = f"user-{7000 + n}"
-        act(keyed, n, f"item-{1000 + n % 6}", "order" if n % 2 else "view", user_id=user_id)
+        for k in range(n % 4):
+            act(keyed, k, f"item-{1000 + (n + 3 * k) % 10}", kinds[n % 5], user_id=user_id)
         for one in listed(keyed, user_id)["items"]:
             for shown in (one, *one["cards"]):
-                told = (shown["price_minor"], shown["link"])
-                seen.setdefault(shown["item_id"], set()).add(told)
-    assert len(seen) == 10
-    assert [item_id for item_id, told in seen.items() if len(told) != 1] == []
+                told = {name: said for name, said in shown.items() if name not in OF_THE_LIST}
+                where = f"{shown['item_id']} {'item' if shown is one else 'card'}"
+                seen.setdefault(where, set()).add(orjson.dumps(told))
+    return seen
+
+
+@pytest.mark.parametrize("n", [12, pytest.param(1_000, marks=pytest.mark.nightly)])
+def test_price_and_link_are_of_the_item_and_of_nobody(keyed, n):
+    """C08: whoever asks, an item costs the same and leads to the same place."""
+    seen = terms_seen(keyed, n)
+    assert len(seen) >= 10
+    assert [where for where, told in seen.items() if len(told) != 1] == []
+
+
+def test_a_price_that_knows_the_person_would_be_seen(keyed, monkeypatch):
+    """The negative control of C08."""
+    real = service.encoded
+
+    def dearer(answer, *more):
+        said = orjson.loads(real(answer, *more))
+        for one in said["items"]:
+            one["price_minor"] = (one["price_minor"] or 0) + len(answer.served.user_id or "")
+            one["price_minor"] += answer.served.user_id == "user-7003"
+        return orjson.dumps(said)
+
+    monkeypatch.setattr(service, "encoded", dearer)
+    assert [where for where, told in terms_seen(keyed, 6).items() if len(told) != 1]
 
 
 # Who may say a price: columns of items and nothing that knows a person.

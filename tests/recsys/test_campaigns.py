@@ -40,6 +40,8 @@ def test_text_says_what_a_campaign_is():
         ("flash:618 2026-06-18T02:00:00Z/2026-06-18T02:00:00Z", "ends before it starts"),
         ("flash:618 2026-06-18T00:00:00Z/2026-06-18T02:00:00Z limit=0", "limit=1 or more"),
         ("flash:618 2026-06-18T00:00:00Z/2026-06-18T02:00:00Z 2", "limit=1 or more"),
+        ("flash:618 2026-06-18T00:00:00Z/2026-06-18T02:00:00Z limit=1 limit=2", "limit=1 or more"),
+        ("coupon:618 2026-06-18T00:00:00Z/2026-06-18T02:00:00Z stock=-1", "stock=0 or more"),
         ("", "campaigns is missing"),
     ],
 )
@@ -165,3 +167,65 @@ def test_campaign_columns_ascend_by_item():
     assert found.item.tolist() == [2, 5]
     assert found.offer.tolist() == [Offer.COUPON, Offer.FLASH]
     assert np.all(found.starts_ms == millis(NOW - HOUR))
+
+
+def coupon(more: str = " limit=1", **window) -> str:
+    return sale(more, "coupon", **window)
+
+
+def evens(*campaigns: tuple[str, ...]):
+    """Of these items half of the opinions hold the first best, and half the last."""
+    catalog = Catalog.of([item(n, campaigns=one, durable=False) for n, one in enumerate(campaigns)])
+    items = tuple(range(len(campaigns)))
+    models = {"up": FixedForAll(items=items), "down": FixedForAll(items=items[::-1])}
+    return catalog, bundle_of(catalog, models).ready()
+
+
+def marks(bundle, at=NOW, history=None) -> dict[int, str | None]:
+    request = Request(scene="home", kinds=(Kind.PRODUCT,))
+    answer = recommend(request, history or History.empty(), bundle, at=at, list_id="list-1")
+    return {int(one.item_id[-4:]) - 1000: one.coupon for one in answer.served.items}
+
+
+@pytest.mark.parametrize(
+    ("at", "runs"),
+    [
+        (NOW - HOUR - timedelta(milliseconds=1), False),
+        (NOW - HOUR, True),
+        (NOW + HOUR - timedelta(milliseconds=1), True),
+        (NOW + HOUR, False),
+    ],
+)
+def test_coupon_marks_its_item_and_breaks_a_tie_while_it_runs(at, runs):
+    _, bundle = evens((), (coupon(),))
+    assert marks(bundle, at) == {0: None, 1: "618" if runs else None}
+    assert shown(bundle, at) == ([1, 0] if runs else [0, 1])
+
+
+def test_coupon_passes_nothing_that_fits_better():
+    """Of thirteen products no two are about as good: a place is a twelfth of all there is."""
+    _, bundle = shop(*[()] * 12, (coupon(),))
+    assert shown(bundle) == list(range(13))
+    assert marks(bundle)[12] == "618"
+
+
+def test_coupon_is_over_for_who_used_it_and_for_nobody_else():
+    catalog, bundle = evens((), (coupon(),))
+    used = event("item-1001", EventType.ORDER, order_id="order-1", at=NOW)
+    before = event("item-1001", EventType.ORDER, order_id="order-1", at=NOW - 2 * HOUR)
+    other = event("item-1000", EventType.ORDER, order_id="order-1", at=NOW)
+    assert marks(bundle, history=history_of(catalog, used))[1] is None
+    for history in (history_of(catalog, before), history_of(catalog, other), History.empty()):
+        assert marks(bundle, history=history)[1] == "618"
+
+
+def test_coupon_of_which_none_is_left_is_over():
+    catalog, bundle = evens((), (coupon(" stock=3"),))
+    assert marks(bundle)[1] == "618"
+    gone = Overlay.of(catalog).with_items([item(1, campaigns=(coupon(" limit=1 stock=0"),))])
+    assert marks(bundle.now_with(gone)) == {0: None, 1: None}
+
+
+def test_sale_of_which_none_is_left_is_not_shown_outside_of_it_either():
+    _, bundle = shop((), (sale(" stock=0"),))
+    assert shown(bundle) == shown(bundle, NOW + 2 * HOUR) == [0]

@@ -216,3 +216,63 @@ def test_claims_are_seated_once_each_and_never_make_a_list_longer():
         assert len(found) == len(set(found)) == k
     scores = [one.score for one in served(bundle, k=30)]
     assert np.all(np.isfinite(scores))
+
+
+@pytest.fixture
+def notebook():
+    """A note that sells item 9 and then 8, a video that sells 7, and goods that all like more."""
+    goods = [item(n) for n in range(10)]
+    note = item(20, Kind.VIDEO, duration_s=0.0, cards=("item-1009", "item-1008"))
+    video = item(21, Kind.VIDEO, duration_s=40.0, cards=("item-1007",))
+    catalog = Catalog.of([*goods, note, video, item(22, Kind.VIDEO, duration_s=40.0)])
+    return catalog, bundle_of(catalog, {"all": FixedForAll(items=tuple(range(10)))}).ready()
+
+
+def read(dwell_s: float | None = 30.0, **more):
+    return event("item-1020", EventType.VIEW, event_id="read", dwell_s=dwell_s, **more)
+
+
+def play(number: int, play_s: float, **more):
+    return event(f"item-{1000 + number}", EventType.PLAY, event_id="play", play_s=play_s, **more)
+
+
+def first_sold(notebook, *acts, **asked) -> list[str]:
+    """The reasons of what is in the seat of claims, if it is no list of everybody's."""
+    catalog, bundle = notebook
+    served_ = served(bundle, history_of(catalog, *acts), k=4, **asked)
+    return [one.item_id for one in served_ if one.reason.startswith("sold in")]
+
+
+@pytest.mark.parametrize(
+    ("act", "sold"),
+    [
+        (read(), ["item-1009"]),
+        (play(21, 30.0), ["item-1007"]),
+        (read(2.0), []),
+        (read(None), []),
+        (play(21, 10.0), []),
+        (play(22, 40.0), []),
+        (read(at=NOW - timedelta(days=2)), []),
+    ],
+)
+def test_what_was_just_watched_sells_one_thing_in_the_home_list(notebook, act, sold):
+    assert first_sold(notebook, act) == sold
+
+
+def test_only_the_last_that_was_watched_sells_and_nothing_that_was_looked_at(notebook):
+    earlier = play(21, 40.0, at=NOW - HOUR)
+    assert first_sold(notebook, earlier, read()) == ["item-1009"]
+    looked = event("item-1009", EventType.VIEW, event_id="looked")
+    assert first_sold(notebook, read(at=NOW - HOUR), looked) == []
+    assert first_sold(notebook, read(), scene="post_checkout", basket=("item-1003",)) == []
+
+
+def test_what_the_shop_puts_in_comes_before_what_is_this_persons(notebook):
+    catalog, _ = notebook
+    sale = f"flash:618 {(NOW - HOUR).isoformat()}/{(NOW + HOUR).isoformat()}"
+    goods = [item(n, campaigns=(sale,) if n < 2 else ()) for n in range(10)]
+    note = item(20, Kind.VIDEO, duration_s=0.0, cards=("item-1009",))
+    catalog = Catalog.of([*goods, note])
+    bundle = bundle_of(catalog, {"all": FixedForAll(items=tuple(range(2, 9)))}).ready()
+    found = numbers(served(bundle, history_of(catalog, read()), k=10))
+    assert {found[1], found[9]} <= {0, 1} and found[6] == 9

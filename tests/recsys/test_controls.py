@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.blocked import Blocked
@@ -190,20 +190,37 @@ def test_a_title_with_a_blocked_term_is_no_reason():
 MINORS = [Controls(age=age, has_guardian=True) for age in (Age.MINOR, Age.UNDER_14)]
 
 
+ASKED = {
+    "acts": ACTS,
+    "controls": st.sampled_from([*MINORS, Controls(age=Age.UNDER_14)]),
+    "scene": st.sampled_from(sorted(SCENES)),
+    "k": st.integers(1, 100),
+}
+
+
 @settings(max_examples=20, deadline=None)
-@given(
-    acts=ACTS,
-    controls=st.sampled_from(MINORS),
-    scene=st.sampled_from(sorted(SCENES)),
-    k=st.integers(1, 100),
-)
+@given(**ASKED)
 def test_minors_get_nothing_sold_to_them_by_what_they_did(acts, controls, scene, k):
     """C09 and C24: whatever the list is made of, down to the last rung."""
+    check_a_minors_list(acts, controls, scene, k)
+
+
+@pytest.mark.nightly
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**ASKED)
+def test_of_10000_lists_none_sells_to_a_minor(acts, controls, scene, k):
+    """C09 in full."""
+    check_a_minors_list(acts, controls, scene, k)
+
+
+def check_a_minors_list(acts, controls, scene, k):
     served = listed(acts, controls, scene=scene, k=k)
     items = [CATALOG.ids.find(one.item_id) for one in served.items]
     assert not CATALOG.ad[items].any()
     assert not CATALOG.restricted[items].any()
     assert not served.personalised
+    nobodys = listed((), replace(FREE, age=controls.age), scene=scene, k=k, user_id=None)
+    assert served.items == nobodys.items, "no product is chosen by what they did"
 
 
 def bundles_by_rung():

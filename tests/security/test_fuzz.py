@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from serving.openapi import OPERATIONS
+from serving.service import Service
 from serving.settings import LimitSettings
 from tests.security.conftest import filled, keyed_in
 from tests.serving.test_malformed import BODIES
@@ -107,6 +108,24 @@ def answered_5xx(world, one, bodies) -> list:
         if answer.status_code >= 500 or not isinstance(orjson.loads(answer.content), dict):
             broken.append((body[:80], answer.status_code))
     return broken
+
+
+def test_a_route_that_breaks_would_be_seen(world, monkeypatch):
+    """The negative control of S06, on both walks: what nobody expected is answered 500."""
+
+    async def broken(*_args, **_more):
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr(Service, "join", broken)
+    (one,) = [one for one in OPERATIONS if one.path == "/v1/aliases"]
+    good = orjson.dumps({"guest_id": "guest-7", "user_id": "user-5001"})
+    assert answered_5xx(world, one, [*BODIES[:3], good]) == [(good, 500)]
+    api, headers, _ = world
+    case = api[one.path][one.method].Case(
+        body=orjson.loads(good), headers=headers["server"], media_type="application/json"
+    )
+    with pytest.raises(ZeroDivisionError):
+        case.call()
 
 
 @pytest.mark.parametrize("one", WRITTEN, ids=lambda one: one.example)

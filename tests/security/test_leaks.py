@@ -149,6 +149,20 @@ def test_an_id_that_stores_or_logs_cannot_carry_is_refused(still_keyed, user_id,
     assert user_id[:50] not in lines.getvalue() or user_id == ""
 
 
+def test_without_the_check_of_ids_it_would_be_kept(keyed, monkeypatch):
+    """The negative control of S23; lines are checked below."""
+    monkeypatch.setattr("recsys.events.check_text", lambda *_args, **_more: None)
+    said = told(keyed, [keyed.shop.body(7, user_id="a\r\nb")], keyed.as_server())
+    assert said["accepted"] == 1
+
+
+def test_a_line_that_is_not_json_would_be_two(monkeypatch):
+    record = logging.LogRecord("x", logging.ERROR, "f", 1, "a\nforged", (), None)
+    assert "\n" not in JsonLines().format(record)
+    monkeypatch.setattr(JsonLines, "format", lambda _self, record: record.getMessage())
+    assert "\n" in JsonLines().format(record)
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(said=st.text(max_size=200))
 def test_whatever_is_said_is_one_log_line(said):

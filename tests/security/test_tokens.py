@@ -253,6 +253,18 @@ def test_a_new_secret_logs_nobody_out_and_ends_the_old_one_after_its_grace(keyed
     assert asked(keyed, keyed.token()) == 200
 
 
+def test_a_secret_that_never_ends_would_be_seen(keyed, wait_for, monkeypatch):
+    """The negative control of S09."""
+    monkeypatch.setattr(
+        TokenSecrets, "good_at", lambda self, _at: {one.kid: one.secret for one in self._all}
+    )
+    old = keyed.token(life=timedelta(hours=2))
+    keyed.secret = rotate(keyed.shop.home.keys, at=NOW, grace=timedelta(minutes=30))
+    wait_for(lambda: asked(keyed, keyed.token()) == 200)
+    keyed.shop.clock.move(minutes=30)
+    assert asked(keyed, old) == 200
+
+
 def test_grace_is_not_given_anew_by_a_second_rotation(tmp_path):
     first = rotate(tmp_path, at=NOW, grace=LIFE)
     rotate(tmp_path, at=NOW, grace=timedelta(minutes=1))

@@ -38,6 +38,7 @@ ITEM_FIELDS = [
     "source",
     "reason",
     "ad",
+    "coupon",
     "title",
     "price_minor",
     "cover",

@@ -145,3 +145,13 @@ def test_held_out_item_that_is_unknown_lies_beyond_the_catalogue():
     (case,) = held_out_cases(shop, acts, TASTE)
     assert case.targets.tolist() == [len(CATALOG), len(CATALOG) + 1]
     assert case.targets.dtype == np.int32
+
+
+def test_held_out_events_are_asked_about_when_their_items_are_out():
+    shop, _ = halves(at(-1, 3))
+    later = NOW + timedelta(days=900)
+    catalog = Catalog.of([item(0, published_at=later), *(item(n) for n in range(1, 10))])
+    shop = replace(shop, catalog=catalog)
+    acts = [HeldOut("user-5001", f"item-{n}", EventType.VIEW) for n in (1000, 9999)]
+    (case,) = held_out_cases(shop, acts, TASTE)
+    assert case.at == later

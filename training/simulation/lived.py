@@ -10,7 +10,7 @@ import numpy as np
 from data.home import Home
 from recsys.bundle import Bundle
 from recsys.catalog import Item
-from recsys.events import EventType, moment
+from recsys.events import EventType, ServedList, moment
 from recsys.histories import History
 from recsys.interactions import DAY_MS
 from recsys.recommend import Request, recommend
@@ -115,13 +115,19 @@ class Lived:
         days_on: float = 0.0,
     ) -> Ints:
         """Positions of a list for who has this history, days from now; beside one item or none."""
-        at = moment(self.now_ms + round(days_on * DAY_MS))
         basket = () if beside is None else (self.world.item_ids[beside],)
         request = Request(scene=scene, user_id="user-1", k=k, basket=basket)
-        asked = self.bundle if bundle is None else bundle
-        answer = recommend(request, self.shop.placed(history), asked, at=at, list_id="story")
-        places = self.world.market.positions
-        return np.array([places[one.item_id] for one in answer.served.items], dtype=np.int64)
+        asked, places = self.bundle if bundle is None else bundle, self.world.market.positions
+        served = self.served(request, history, asked, days_on)
+        return np.array([places[one.item_id] for one in served.items], dtype=np.int64)
+
+    def served(
+        self, request: Request, history: History, bundle: Bundle, days_on: float = 0.0
+    ) -> ServedList:
+        """A list as it is served to who has this history, days from now."""
+        at = moment(self.now_ms + round(days_on * DAY_MS))
+        placed = self.shop.placed(history)
+        return recommend(request, placed, bundle, at=at, list_id="story").served
 
     def hearing(self, *kinds: EventType) -> Bundle:
         """The bundle, deaf to all acts but these."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from recsys.catalog import Item, Kind
 from recsys.events import Platform
 from training.sample_goods import START, TASTES, ware_positions
+from training.sample_text import WARES
 from training.simulation.market import GOODS_TAG, Placed
 
 # Long before the first day; and on the day of the stories, after their bundle was made.
@@ -14,7 +15,7 @@ TODAY = START + timedelta(days=60, hours=1)
 # The flash sale of the day, open at the moment of the stories.
 FLASH_STARTS, FLASH_ENDS = TODAY + timedelta(hours=10), TODAY + timedelta(hours=13)
 FLASH_STOCK = 30
-HIKING_WARE = "防潮垫"
+HIKING_WARE, GIFT_WARE = "防潮垫", "蛋黄酥"
 N_HIKING = 6
 TRUSTED = "creator-901"
 # Nobody cares for it but who is paid.
@@ -41,7 +42,7 @@ def of_today() -> list[Placed]:
                 creator_id=f"creator-{950 + n}",
                 published_at=TODAY,
             ),
-            0,
+            _first_ware(taste),
             0.0,
         )
         for taste in TASTES
@@ -62,16 +63,18 @@ def on_sale() -> list[Placed]:
     window = f"{FLASH_STARTS.isoformat()}/{FLASH_ENDS.isoformat()}"
     sold = replace(flash, campaigns=(f"flash:gift {window} limit=1",), stock=FLASH_STOCK)
     plain = replace(flash, item_id="flash-plain", stock=FLASH_STOCK)
-    return [Placed(replace(one, published_at=TODAY), 0, 0.0) for one in (sold, plain)]
+    ware = ware_positions()[GIFT_WARE]
+    return [Placed(replace(one, published_at=TODAY), ware, 0.0) for one in (sold, plain)]
 
 
 def meant() -> list[Placed]:
     """A video for new customers, and a launch for members only."""
     new = _video("for-new", "新人见面礼", ("新人", "见面礼"), "creator-904")
     member = _video("for-members", "会员首发", ("会员", "首发"), "creator-904")
+    ware = ware_positions()[GIFT_WARE]
     return [
-        Placed(replace(new, audience=("new",), published_at=TODAY), 0, 0.0),
-        Placed(replace(member, audience=("member",), published_at=TODAY), 0, 0.0),
+        Placed(replace(new, audience=("new",), published_at=TODAY), ware, 0.0),
+        Placed(replace(member, audience=("member",), published_at=TODAY), ware, 0.0),
     ]
 
 
@@ -111,6 +114,10 @@ def made_by(creator: str) -> list[Placed]:
         for n in range(4)
     ]
     return [Placed(item, ware, 0.5) for item in (product, *clips)]
+
+
+def _first_ware(taste: str) -> int:
+    return next(number for number, ware in enumerate(WARES) if ware.taste == taste)
 
 
 def _product(item_id: str, title: str, tags: tuple[str, ...], category: tuple[str, ...]) -> Item:
