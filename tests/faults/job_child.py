@@ -41,17 +41,9 @@ def publishing(home: Home) -> None:
     publish(home.bundles, bundle_id, key)
 
 
-def in_place(work: Callable[[Home], None]) -> Callable[[Home], None]:
+def publishing_in_place(home: Home) -> None:
     """The defect: files appear under their last name one after the other, the pointer first."""
-
-    def done(home: Home) -> None:
-        work(home)
-        rewrite(home)
-
-    return done
-
-
-def rewrite(home: Home) -> None:
+    publishing(home)
     key = SigningKey.load_or_make(home.keys)
     pointer = read_pointer(home.bundles, key.public)
     path = home.bundles / pointer.bundle_id
@@ -86,11 +78,10 @@ def cycling(home: Home) -> None:
 
 JOBS: dict[str, Callable[[Home], None]] = {
     "publishing": publishing,
-    "publishing_in_place": in_place(publishing),
+    "publishing_in_place": publishing_in_place,
     "importing": importing,
     "importing_in_pieces": importing_in_pieces,
     "training": training,
-    "training_in_place": in_place(training),
     "cycling": cycling,
 }
 
