@@ -68,20 +68,19 @@ def off_ms(server: Server) -> float:
 
 @contextmanager
 def _one_each(server: Server) -> Iterator[list[HTTPConnection]]:
-    """A kept connection to each worker: whose number of sockets grew took it."""
-    found: dict[int, HTTPConnection] = {}
+    """A kept connection to each worker."""
+    found: dict[int | None, HTTPConnection] = {}
+    workers = set(server.pids()[1:])
     with ExitStack() as opened:
         for _ in range(CONNECTIONS_TRIED):
-            before = server.n_sockets()
             connection = connected(server.port)
             opened.callback(connection.close)
             _said(connection, "GET", "/readyz")
-            after = server.n_sockets()
-            found |= {pid: connection for pid in before if after[pid] > before[pid]}
-            if len(found) == len(before):
+            found[server.worker_of(connection)] = connection
+            if set(found) >= workers:
                 break
         else:
-            raise RecsysError(f"{len(found)} of {len(before)} workers take connections")
+            raise RecsysError(f"{len(found)} of {len(workers)} workers take connections")
         yield list(found.values())
 
 

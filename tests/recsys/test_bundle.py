@@ -112,6 +112,7 @@ def test_everything_else_comes_back(written, key):
     made, back = a_bundle(), read_back(written, key)
     assert back.pipelines == made.pipelines
     assert back.taste.weighting.by_type == made.taste.weighting.by_type
+    assert back.taste.weighting.visit == made.taste.weighting.visit > 0
     assert (back.figures, back.origin) == ({"ndcg": 0.5}, {"code": "1"})
     assert (back.bundle_id, back.data_until_ms) == (made.bundle_id, made.data_until_ms)
 

@@ -35,10 +35,11 @@ def test_defaults_name_only_what_there_is():
 
 def test_train_table():
     config = config_of(
-        "[train]\nhalf_life_days = 0\nholdout_days = 7\nseed = 5\npeople = 0\n"
+        "[train]\nhalf_life_days = 0\nvisit = 0.5\nholdout_days = 7\nseed = 5\npeople = 0\n"
         "[train.weights]\nplay = 1\ndislike = -3.5"
     )
     assert (config.half_life_days, config.holdout_days, config.seed, config.people) == (0, 7, 5, 0)
+    assert config.visit == 0.5
     assert config.weights[EventType.PLAY] == 1
     assert config.weights[EventType.DISLIKE] == -3.5
     assert config.weights[EventType.ORDER] == TrainConfig().weights[EventType.ORDER]

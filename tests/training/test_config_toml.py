@@ -76,6 +76,7 @@ def files(draw):
         "holdout_days": NUMBERS,
         "seed": st.integers(0, 99),
         "pair_cap": NUMBERS,
+        "visit": NUMBERS,
         "people": st.integers(0, 99),
         "scorer_people": st.integers(0, 99),
         "weights": st.dictionaries(
@@ -120,7 +121,7 @@ def test_every_configuration_survives_the_way_to_toml_and_back(written):
 
 def test_every_part_of_a_configuration_is_tried_above():
     assert {f.name for f in fields(TrainConfig)} == {
-        "half_life_days", "holdout_days", "seed", "people", "scorer_people", "pair_cap",
+        "half_life_days", "holdout_days", "seed", "people", "scorer_people", "pair_cap", "visit",
         "weights", "models", "pipelines", "platforms", "mixes", "tiers", "treatments",
     }  # fmt: skip
     assert {f.name for f in fields(Pipeline)} == {

@@ -14,8 +14,17 @@ from training.simulation.balance_plot import draw
 from training.simulation.figures import Day, Totals
 from training.simulation.over_http import Far
 from training.simulation.shopfront import Near, Shopfront
+from training.simulation.stories import Told
 from training.simulation.stories_balance import shares
-from training.simulation.telling import SEEDS, STORIES, lines, table, told, unproved
+from training.simulation.telling import (
+    SEEDS,
+    STORIES,
+    known_from,
+    lines,
+    table,
+    told,
+    unproved,
+)
 from training.simulation.world import Size, World, lived
 from training.terminal import ConfigOption, bars, complain, configured, stoppable
 
@@ -42,6 +51,12 @@ JsonOption = Annotated[
 ]
 
 
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Take what the file of --json tells as told; it must be of the same code."
+    ),
+]
 UrlOption = Annotated[
     str | None,
     typer.Option(
@@ -71,6 +86,7 @@ def simulate(
     story: StoryOption = None,
     worlds: WorldsOption = ALL_WORLDS,
     json_file: JsonOption = None,
+    resume: ResumeOption = False,
     plot: PlotOption = None,
 ) -> None:
     """Let people of known tastes live in a new shop, or tell the stories a shop must hold."""
@@ -81,7 +97,7 @@ def simulate(
             check_drawable(plot)
             draw(shares(SEEDS[:worlds], STEPS), plot)
         elif stories or story:
-            tell_stories(story, worlds, json_file)
+            tell_stories(story, worlds, json_file, resume=resume)
         elif home is None:
             raise ConfigError("simulate needs a place to live in; allowed: --home DIR or --stories")
         else:
@@ -115,23 +131,36 @@ def live(world: World, shop: Shopfront, days: int, learn_every: int) -> None:
     out.print(_summary(Totals.of(told_days, len(world.people))), highlight=False)
 
 
-def tell_stories(chosen: list[int] | None, worlds: int, json_file: Path | None) -> None:
+def tell_stories(
+    chosen: list[int] | None, worlds: int, json_file: Path | None, *, resume: bool = False
+) -> None:
     """The table of stories; the exit code is 1 if one is not proved."""
     unknown = sorted(set(chosen or ()) - set(STORIES))
     if unknown:
         numbers = ", ".join(map(str, STORIES))
         raise ConfigError(f"there is no story {unknown[0]}; allowed: {numbers}")
     asked = [STORIES[number] for number in sorted(chosen or STORIES)]
+    known = known_from(json_file) if resume and json_file is not None else []
+    every: list[Told] = []
     with bars() as progress:
-        every = list(told(asked, SEEDS[:worlds], progress))
-    if json_file is not None:
-        write_atomic(json_file, lines(every).encode())
+        for one in told(asked, SEEDS[:worlds], progress, known):
+            every.append(one)
+            if json_file is not None:
+                # Told anew is what a later run may take up, whatever becomes of this one.
+                write_atomic(json_file, lines([*every, *_others(known, every)]).encode())
     Console().print(table(every))
     failing = unproved(every)
-    for one in failing:
-        complain(f"story {one.number}, {one.name}: does not hold, or holds without its mechanism")
+    for story in failing:
+        complain(
+            f"story {story.number}, {story.name}: does not hold, or holds without its mechanism"
+        )
     if failing:
         raise typer.Exit(1)
+
+
+def _others(known: list[Told], every: list[Told]) -> list[Told]:
+    told_now = {(one.story.number, one.seed) for one in every}
+    return [one for one in known if (one.story.number, one.seed) not in told_now]
 
 
 def _line(day: Day) -> str:

@@ -100,9 +100,10 @@ def notes() -> list[Placed]:
 
 
 def lifted() -> Placed:
-    """What shares nothing with anything, and is no good."""
+    """What shares nothing with anything, and is no good; it comes in a week before the stories."""
     product = _product(LIFTED, "镀银鞋拔", ("镀银", "鞋拔"), ("杂货", "鞋具", "鞋拔"))
-    return Placed(product, ware_positions()["香薰蜡烛"], NOBODYS)
+    late = replace(product, published_at=TODAY - timedelta(days=8))
+    return Placed(late, ware_positions()["香薰蜡烛"], NOBODYS)
 
 
 def made_by(creator: str) -> list[Placed]:

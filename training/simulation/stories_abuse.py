@@ -22,7 +22,7 @@ from training.simulation.stories import Story
 SHARE, DAYS, HIDING = 0.01, 7, 3
 # How many times its usual votes of a day a pair may get, as the guide on abuse says it.
 PAIR_CAP = 3.0
-TOP_K, PEOPLE = 50, 20
+TOP_K, PEOPLE = 50, 60
 SEED = 14
 
 
@@ -103,7 +103,7 @@ ABUSE = Story(
     name="Abuse",
     measures="share of people in whose lists of fifty a product is not that 1 % of accounts, paid "
     "for seven days, lift beside the best seller",
-    least=0.95,
+    least=0.98,
     off="pairs may be as fast as they like",
     tell=in_lived(abuse),
 )

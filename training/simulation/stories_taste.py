@@ -3,13 +3,14 @@
 import numpy as np
 
 from recsys.events import EventType
+from recsys.interactions import DAY_MS
 from training.sample_goods import Ints
 from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived, share
 from training.simulation.market import OUTDOORS
 from training.simulation.stories import Story
 
-PEOPLE = 10
+PEOPLE = 20
 BUYING = (EventType.VIEW, EventType.CART, EventType.ORDER)
 # Acts that take something back.
 AGAINST = (EventType.DISLIKE, EventType.REFUND)
@@ -44,7 +45,9 @@ def mother_and_baby(lived: Lived) -> Figures:
     food = np.concatenate(
         [market.of_ware(w, is_product=True) for w in ("婴儿米粉", "辅食泥", "宝宝溶豆")]
     )
-    watched, viewed = videos[:4], food[:3]
+    # What comes in on the day of other stories is not there yet.
+    food = food[market.out(lived.now_ms - DAY_MS)[food]]
+    watched, viewed = videos[:4], food[:2]
 
     def has_both(listed: Ints) -> bool:
         n_food = np.isin(listed, np.setdiff1d(food, viewed)).sum()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.table import Table
 
+from recsys.errors import ConfigError
 from training.fit import Progress, quiet
-from training.simulation.ground import Ground
+from training.simulation.ground import Figures, Ground
 from training.simulation.stories import Story, Told, is_proved
 from training.simulation.stories_abuse import ABUSE
 from training.simulation.stories_balance import BALANCE
@@ -27,17 +28,51 @@ SEEDS = tuple(range(1, 21))
 
 
 def told(
-    stories: Sequence[Story], seeds: Sequence[int], progress: Progress = quiet
+    stories: Sequence[Story],
+    seeds: Sequence[int],
+    progress: Progress = quiet,
+    known: Sequence[Told] = (),
 ) -> Iterator[Told]:
-    """Every story in every world, world by world."""
+    """Every story in every world, world by world; what is known is not told once more."""
+    found = {(one.story.number, one.seed): one for one in known}
     for done, seed in enumerate(seeds):
         progress("worlds", done, len(seeds))
         with tempfile.TemporaryDirectory() as folder:
             ground = Ground(seed, Path(folder))
             for story in sorted(stories, key=lambda one: one.is_last):
-                yield Told(story=story, seed=seed, figures=story.tell(ground))
+                if (story.number, seed) in found:
+                    yield found[story.number, seed]
+                else:
+                    yield Told(story=story, seed=seed, figures=story.tell(ground))
             ground.close()
     progress("worlds", len(seeds), len(seeds))
+
+
+def known_from(file: Path) -> list[Told]:
+    """What a file of `lines` tells, of stories there are; nothing if there is no file.
+
+    Raises
+    ------
+    ConfigError
+        It is no such file.
+    """
+    if not file.exists():
+        return []
+    try:
+        said = [json.loads(line) for line in file.read_text().splitlines()]
+        return [
+            Told(
+                story=STORIES[one["story"]],
+                seed=int(one["world"]),
+                figures=Figures(float(one["figure"]), float(one["control"])),
+            )
+            for one in said
+            if one["story"] in STORIES
+        ]
+    except (ValueError, KeyError, TypeError) as cause:
+        raise ConfigError(
+            f"{file} tells no stories: {cause!r:.100}; allowed: a --json of before"
+        ) from cause
 
 
 def unproved(every: Sequence[Told]) -> list[Story]:

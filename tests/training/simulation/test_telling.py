@@ -8,8 +8,8 @@ from training.simulation import cli, telling
 from training.simulation.ground import Figures
 from training.simulation.stories import Story, Told, is_proved
 
-# Stories that hold in the first world.
-IN_ONE_WORLD = (1, 4, 7, 10, 13)
+# Stories that hold in the first world: all but that of balance, which takes minutes.
+IN_ONE_WORLD = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14)
 
 
 def story(figure: float, control: float, number: int = 1) -> Story:
@@ -62,6 +62,27 @@ def test_the_command_ends_well_when_its_stories_hold(planted, tmp_path):
         (1, 2, True),
         (1, 3, True),
     ]
+
+
+def test_a_run_takes_up_what_another_told(planted, tmp_path):
+    file, asked = tmp_path / "stories.json", ["--story", "1", "--worlds", "3"]
+    before = [Told(story=story(0.9, 0.1, n), seed=2, figures=Figures(0.7, 0.2)) for n in (1, 2)]
+    file.write_text(telling.lines(before))
+    done = CliRunner().invoke(planted, [*asked, "--json", str(file), "--resume"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    figures = {(row["story"], row["world"]): row["figure"] for row in rows}
+    # What was asked for is told anew only where it was not told; other stories stay told.
+    assert figures == {(1, 1): 0.9, (1, 2): 0.7, (1, 3): 0.9, (2, 2): 0.7}
+    CliRunner().invoke(planted, [*asked, "--json", str(file)])
+    assert [json.loads(line)["figure"] for line in file.read_text().splitlines()] == [0.9] * 3
+
+
+def test_a_file_that_tells_no_stories_is_refused(planted, tmp_path):
+    file = tmp_path / "stories.json"
+    file.write_text("[1]\n")
+    done = CliRunner().invoke(planted, ["--story", "1", "--json", str(file), "--resume"])
+    assert "tells no stories" in str(done.exception)
 
 
 def test_the_command_ends_badly_when_one_holds_without_its_mechanism(planted):
