@@ -1,7 +1,13 @@
 """Connections of the record, waited for by a clock that only goes forward."""
 
+import logging
+
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util.queue import Empty, Queue
+
+
+# It tells of each connection that comes and goes, as SQLAlchemy's own pools do when they are asked.
+logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 class _SteadyQueue(Queue[ConnectionPoolEntry]):
