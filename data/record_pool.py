@@ -5,7 +5,6 @@ import logging
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util.queue import Empty, Queue
 
-
 # It tells of each connection that comes and goes, as SQLAlchemy's own pools do when they are asked.
 logging.getLogger(__name__).setLevel(logging.WARNING)
 
