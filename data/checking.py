@@ -1,6 +1,10 @@
 """The bounds of `recsys.events` on whole columns: what an event would refuse at birth."""
 
+import sys
 from datetime import datetime
+from functools import cache
+
+import numpy as np
 
 from data.mapping_columns import Column, Fault, sentence
 from recsys.events import (
@@ -12,8 +16,26 @@ from recsys.events import (
     millis,
 )
 
-# What `str.isprintable` refuses: other characters, and separators but the plain space.
-_UNPRINTABLE = r"[\p{C}\p{Z}--\x20]"
+SURROGATES = range(0xD800, 0xE000)
+
+
+@cache
+def _unprintable() -> str:
+    """What `str.isprintable` refuses, as a class of characters.
+
+    Spelled out, as who searches columns may know another version of Unicode than Python does: what
+    one takes for a letter may not be assigned yet for the other.
+    """
+    refused = [
+        code
+        for code in range(sys.maxunicode + 1)
+        if code not in SURROGATES and not chr(code).isprintable()
+    ]
+    edges = np.flatnonzero(np.diff(refused) != 1)
+    firsts = [refused[0], *(refused[at + 1] for at in edges)]
+    lasts = [*(refused[at] for at in edges), refused[-1]]
+    spans = (rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in zip(firsts, lasts, strict=True))
+    return f"[{''.join(spans)}]"
 
 
 def checked(name: str, column: Column, *, needed: bool, latest_at: datetime) -> Column:
@@ -58,7 +80,7 @@ def _text_faults(name: str, column: Column, limit: int) -> list[Fault]:
     )
     return [
         Fault(length > limit, too_long),
-        Fault(column.value.str.contains(_UNPRINTABLE), unprintable),
+        Fault(column.value.str.contains(_unprintable()), unprintable),
     ]
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import PoolProxiedConnection
 
+from data.record_pool import SteadyPool
 from recsys.errors import ConfigError, StoreUnavailable
 from recsys.files import fsync_folder
 
@@ -324,7 +325,7 @@ def _postgresql_engines(url: URL, busy_s: float) -> tuple[Engine, Engine]:
 
 
 def _engine(url: URL, connect: dict[str, Any], **options: Any) -> Engine:
-    return create_engine(url, poolclass=QueuePool, max_overflow=0, connect_args=connect, **options)
+    return create_engine(url, poolclass=SteadyPool, max_overflow=0, connect_args=connect, **options)
 
 
 def _set_up_writing(connection: sqlite3.Connection, _: object) -> None:

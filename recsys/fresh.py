@@ -35,8 +35,10 @@ HALF_LIFE_DAYS = 4.0
 # counts 1.
 CATEGORY, CREATOR, CARD = 0.5, 2.0, 1.0
 # Of its kind's seats new items get every fifth from the third on, best fit first; where nothing
-# speaks for any, every tenth.
-FIRST_SEAT, EVERY, EVERY_UNFIT = 2, 5, 10
+# speaks for any, every tenth from the seventh on, so that one is on a page of 20 also where others
+# have claims to seats.
+FIRST_SEAT, EVERY = 2, 5
+FIRST_UNFIT, EVERY_UNFIT = 6, 10
 SOURCE = "new"
 
 
@@ -217,7 +219,7 @@ def seated(old: Candidates, new: Candidates, sold: Idxs) -> Candidates:
     """
     n_first = int(among(old.items, sold).sum())
     n_fit = int((new.scores > 0).sum())
-    first, every = (FIRST_SEAT, EVERY) if n_fit else (EVERY_UNFIT - 1, EVERY_UNFIT)
+    first, every = (FIRST_SEAT, EVERY) if n_fit else (FIRST_UNFIT, EVERY_UNFIT)
     waiting = iter(range(len(old), len(old) + (n_fit or len(new))))
     places: list[int] = []
     for one in range(len(old)):

@@ -85,6 +85,11 @@ class Serving:
         private = re.compile(r"Private_\w+: +(\d+) kB")
         return sum(int(kb) for text in rollups for kb in private.findall(text)) / 1_024
 
+    def arrays(self) -> int:
+        """How many arrays of bundles its workers have in memory, whatever their size."""
+        maps = [Path(f"/proc/{pid}/maps").read_text() for pid in self.workers()]
+        return sum(text.count(".npy\n") for text in maps)
+
     def post_events(self, mark: str, batch: int = 1) -> tuple[int, dict[str, str], bytes]:
         """Send a few events on a connection of its own; status, headers and body."""
         return self.ask("POST", "/v1/events", event_bodies(mark, 0, batch))

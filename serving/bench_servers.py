@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -41,9 +41,11 @@ class Server:
         listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [self.pid, *map(int, listed.split())]
 
-    def n_sockets(self) -> dict[int, int]:
-        """How many sockets each worker holds."""
-        return {pid: _n_sockets(pid) for pid in self.pids()[1:]}
+    def worker_of(self, connection: HTTPConnection) -> int | None:
+        """The worker that holds the other end of a connection; None while nobody took it."""
+        inode = _other_end(connection.sock.getsockname()[1], self.port)
+        workers = self.pids()[1:]
+        return next((pid for pid in workers if f"socket:[{inode}]" in _open_in(pid)), None)
 
     def cpu_s(self) -> float:
         """Processor time of all of them so far."""
@@ -63,9 +65,21 @@ class Server:
         return shared_kb / 1_024
 
 
-def _n_sockets(pid: int) -> int:
-    links = (os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())
-    return sum(link.startswith("socket:") for link in links)
+def _other_end(client_port: int, server_port: int) -> str | None:
+    """The number of the server's socket of a connection, as the system knows it."""
+    ends = f":{server_port:04X}", f":{client_port:04X}"
+    rows = map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+    found = (row[9] for row in rows if (row[1][-5:], row[2][-5:]) == ends)
+    return next(found, None)
+
+
+def _open_in(pid: int) -> set[str]:
+    """What a process has open; what it closes meanwhile is left out."""
+    links = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            links.add(os.readlink(path))
+    return links
 
 
 @contextmanager

@@ -86,6 +86,14 @@ class Keeper:
         if child.returncode:
             log.error("an erasure does not end: %s", said.decode(errors="replace")[-300:])
 
+    def check_room(self) -> None:
+        """Raise TooMany if so many wait for their copies already that another may not."""
+        if self._copies >= MOST_COPIES:
+            raise TooMany(
+                f"copies are too many now, got one more; allowed: {MOST_COPIES} at a time",
+                COPY_RETRY_S,
+            )
+
     def export(self, user_id: str) -> AsyncGenerator[bytes, None]:
         """Everything that is kept of a person, line by line; one copy is made at a time.
 
@@ -96,11 +104,7 @@ class Keeper:
         TooMany
             Others wait for theirs already.
         """
-        if self._copies >= MOST_COPIES:
-            raise TooMany(
-                f"copies are too many now, got one more; allowed: {MOST_COPIES} at a time",
-                COPY_RETRY_S,
-            )
+        self.check_room()
         return self._exported(user_id)
 
     async def _exported(self, user_id: str) -> AsyncGenerator[bytes, None]:

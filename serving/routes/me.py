@@ -122,9 +122,10 @@ def _copies(service: Service) -> dict[tuple[str, str], Answering]:
     async def export(request: Request) -> Response:
         act = _act(request)
         await count_export(request)
-        lines = keeper.export(act.user_id)
+        # Who is refused took nothing, and leaves no deed; while it is written others may come.
+        keeper.check_room()
         await hand.note(act, "export")
-        return Lines(lines)
+        return Lines(keeper.export(act.user_id))
 
     async def erase(request: Request) -> Response:
         return _answer(await hand.erase(_act(request)), HTTPStatus.ACCEPTED)

@@ -64,10 +64,20 @@ w.Writer._commit = hasty
 """)
 # The loop itself waits until events are written.
 HELD_LOOP = with_defect("""
+from types import SimpleNamespace
 import data.writer as w
 async def answered(future):
     return future.result()
-w.asyncio.wrap_future = answered
+w.asyncio = SimpleNamespace(wrap_future=answered)
+""")
+# Bundles that were in use are never let go of.
+KEEPING = with_defect("""
+import serving.bundles as b
+kept, honest = [], b.Watcher._swap
+def keep(self, made):
+    kept.append(made)
+    honest(self, made)
+b.Watcher._swap = keep
 """)
 # A clock that has gone back is none.
 FORWARD_ONLY = with_defect("""

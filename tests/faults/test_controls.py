@@ -86,6 +86,13 @@ CONTROLS = {
         lambda file, bad: keep_lines(file, bad.head(bad.height - 1)),
         given={"n": 20_000},
     ),
+    "R17: that Redis is gone is an error": Control(
+        redis_faults.test_r17_redis_killed_under_load,
+        "serving.hot_redis.RedisHot._asked",
+        trusting,
+        sees=(RedisError, OSError),
+        given={"n": 20},
+    ),
     "R18: whatever Redis takes is waited for": Control(
         redis_faults.test_r18_redis_frozen,
         "serving.hot_redis.RedisHot._asked",
@@ -103,6 +110,17 @@ CONTROLS = {
         redis_faults.test_r23_redis_emptied,
         "serving.persons.Persons._held",
         lambda *said: said[2] if said[2].mark else held(*said),
+    ),
+    "R26: failures are not counted": Control(
+        redis_faults.test_r26_the_breaker_opens_probes_and_closes,
+        "serving.breaker.Breaker.failed",
+        lambda _breaker: None,
+    ),
+    "R27: failures are not counted": Control(
+        redis_faults.test_r27_what_is_dead_is_not_asked_again_and_again,
+        "serving.breaker.Breaker.failed",
+        lambda _breaker: None,
+        given={"toxics": {"reset_peer": True}},
     ),
 }
 SLOW = {

@@ -86,6 +86,7 @@ def test_while_the_record_makes_events_wait_lists_are_answered(home):
     check_lists(lists_while_held(home, enough=20))
 
 
+@pytest.mark.nightly
 def test_a_loop_that_waits_for_the_record_would_be_seen(home, monkeypatch):
     monkeypatch.setattr("serving.bench_faults_shop.ASK_S", 2.0)
     with pytest.raises(TimeoutError):

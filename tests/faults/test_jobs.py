@@ -53,12 +53,6 @@ def test_training_stops_when_told_and_shows_nothing_partial(tmp_path, job):
     assert not list((tmp_path / "home/bundles").glob(".*.unfinished"))
 
 
-@pytest.mark.nightly
-def test_a_trained_bundle_written_in_place_would_be_seen(tmp_path):
-    planted_home(tmp_path / "home")
-    assert stopped("training_in_place", tmp_path, signal.SIGTERM, POINTS)["broken"]
-
-
 @pytest.fixture
 def to_import(tmp_path) -> Path:
     """A folder with a home that has a log to import."""
@@ -80,6 +74,7 @@ def test_an_import_stops_when_told_and_shows_nothing_partial(to_import):
     assert there - {"items.parquet"} == {part.path for part in manifest.parts}
 
 
+@pytest.mark.nightly
 def test_an_import_in_pieces_would_be_seen(to_import):
     log_of(to_import / "home/half.csv", 10_000)
     broken = stopped("importing_in_pieces", to_import, signal.SIGTERM, POINTS)["broken"]

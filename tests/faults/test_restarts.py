@@ -11,7 +11,7 @@ from serving.bench_faults import (
     rolling_restart,
     swapped_bundles,
 )
-from tests.faults.defects import EAGER, PLAIN_STOP, TWO_READS
+from tests.faults.defects import EAGER, KEEPING, PLAIN_STOP, TWO_READS
 
 # The machine of a test does other things, too; what is asserted does not depend on the rate.
 PRESS = Press(lists_per_second=500, connections=64)
@@ -40,7 +40,16 @@ def test_the_count_of_dropped_requests_sees_a_stop_that_does_not_drain(home):
 
 def test_bundles_are_swapped_and_no_answer_is_of_two(home):
     (home.root / "dapei.toml").write_text("[serve]\npoll_s = 0.05\n")
-    check_nothing_dropped(swapped_bundles(home, times=10))
+    broken = swapped_bundles(home, times=10)
+    check_nothing_dropped(broken)
+    # The one in use, and the next one while it is read.
+    assert broken.more["arrays_x"] <= 2.2
+
+
+@pytest.mark.nightly
+def test_bundles_that_stay_in_memory_would_be_seen(home):
+    (home.root / "dapei.toml").write_text("[serve]\npoll_s = 0.05\n")
+    assert swapped_bundles(home, times=3, program=KEEPING).more["arrays_x"] > 2.2
 
 
 def test_an_answer_of_two_bundles_would_be_seen(home):
@@ -55,6 +64,7 @@ def test_two_hundred_swaps_in_a_minute(home):
     broken = swapped_bundles(home, times=200)
     check_nothing_dropped(broken)
     assert broken.more["rss_x"] <= 2.2
+    assert broken.more["arrays_x"] <= 2.2
 
 
 def check_second_tries(broken: Broken) -> None:
@@ -72,6 +82,7 @@ def test_killed_workers_are_missed_for_one_try_at_the_most(home):
     check_second_tries(killed_workers(home, times=2, press=KILLED))
 
 
+@pytest.mark.nightly
 def test_an_answer_before_the_write_would_be_seen(home):
     broken = killed_workers(home, times=2, every_s=1.5, press=KILLED, program=EAGER)
     assert broken.lost
@@ -79,6 +90,5 @@ def test_an_answer_before_the_write_would_be_seen(home):
 
 @pytest.mark.nightly
 def test_a_worker_killed_twenty_times(home):
-    broken = killed_workers(home, press=KILLED)
-    check_second_tries(broken)
-    assert broken.more["first_try_%"] >= 99.9
+    # How many need a second try depends on how long a list takes here: `dapei bench faults` tells.
+    check_second_tries(killed_workers(home, press=KILLED))

@@ -217,6 +217,7 @@ def test_prices_are_told_in_one_place_only():
     }
     known = {"recsys/catalog.py", "serving/answer_schemas.py", "serving/openapi_examples.py"}
     reads = {
+        "serving/bench_changes.py",
         "serving/bench_world.py",
         "recsys/events.py",
         "recsys/facts.py",

@@ -89,7 +89,7 @@ def test_what_fits_best_comes_first_and_no_more_than_a_fifth_is_new():
 def test_a_creator_fits_and_other_tags_do_not(more, reason):
     served = shown(bundle(item(77, **more)), *LIKES_WILD)
     found = {one.item_id: (one.rank, one.reason) for one in served.items}
-    assert found["item-1077"] == ((2, reason) if reason else (9, "from the shop's selection"))
+    assert found["item-1077"] == ((2, reason) if reason else (6, "from the shop's selection"))
 
 
 def test_a_new_video_of_a_product_the_person_looked_at_fits():
@@ -103,7 +103,7 @@ def test_a_new_video_of_a_product_the_person_looked_at_fits():
 
 def test_nobody_in_particular_meets_new_items_too_but_rarely():
     served = shown(bundle(*[item(70 + n) for n in range(5)]))
-    assert [place for place, one in enumerate(ids(served)) if one >= "item-1070"] == [9]
+    assert [place for place, one in enumerate(ids(served)) if one >= "item-1070"] == [6]
     assert not served.personalised
 
 

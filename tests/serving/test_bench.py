@@ -4,7 +4,6 @@ import asyncio
 import json
 import math
 import shutil
-from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +12,9 @@ from typer.testing import CliRunner
 from dapei import command_line
 from data.home import Home
 from recsys.bundle import check
-from recsys.errors import RecsysError
 from recsys.histories import History
 from recsys.recommend import Request, recommend
-from serving import bench, bench_cli
+from serving import bench_cli
 from serving.bench import REDIS_FIGURES, redis_too
 from serving.bench_world import histories, synthetic_bundle
 from serving.load import Measured, hammer, percentile, request
@@ -109,17 +107,9 @@ def test_the_command_measures_and_writes_its_figures(tmp_path):
 
 def test_without_redis_its_figures_are_left_out_aloud(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with redis_too(Home(tmp_path)) as server:
-        assert server is None
+    with redis_too(Home(tmp_path)) as redis:
+        assert redis is None
     nothing = dict.fromkeys(REDIS_FIGURES)
     monkeypatch.setattr(bench_cli, "bench_serving", lambda *_: nothing)
     done = CliRunner().invoke(command_line("bench", "serving"), ["bench", "serving"])
     assert "NOT MEASURED" in done.output
-
-
-def test_a_service_that_never_asks_its_redis_is_no_measurement_of_it(monkeypatch, tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.skip("NOT TESTED: there is no Redis here; install the package redis-server")
-    monkeypatch.setattr(bench, "served", lambda home: nullcontext("a service of something else"))
-    with pytest.raises(RecsysError, match="kept nothing"), redis_too(Home(tmp_path)):
-        pass

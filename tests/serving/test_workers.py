@@ -85,12 +85,17 @@ def test_a_worker_that_dies_is_replaced(tmp_path):
 def test_a_new_worker_gets_its_share_of_the_connections(tmp_path):
     with running(tmp_path, workers=2) as served, ExitStack() as open_until_here:
         until(lambda: len(served.workers()) == 2)
-        os.kill(served.workers()[0], signal.SIGKILL)
-        # For as long as the next one starts there is only one to take them.
-        until(lambda: len(served.workers()) == 1)
+        before = set(served.workers())
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda: set(served.workers()) - before)
+        (new,) = set(served.workers()) - before
+        # Before it takes connections itself: all of them are the other's.
+        os.kill(new, signal.SIGSTOP)
         kept = [HTTPConnection("127.0.0.1", served.port, timeout=30) for _ in range(8)]
         for one in kept:
             open_until_here.enter_context(closing(one))
+        assert not any(map(is_told_to_leave, kept))
+        os.kill(new, signal.SIGCONT)
         leaving: list[HTTPConnection] = []
         until(lambda: leaving.extend(filter(is_told_to_leave, kept)) or leaving, 30)
         # Those that had been asked already when the new one began.
