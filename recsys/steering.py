@@ -143,8 +143,10 @@ class Steering:
         placed, fixed = self._with(race, added)
         n_race = len(placed.candidates)
         order, relaxed = self._seated(placed.candidates, fixed)
-        if (relaxed or len(order) < self.k) and course.remaining_ms() >= SOURCE_MS:
-            # What is popular may be what limits ask for; it comes behind all that raced.
+        has_time = course.remaining_ms() >= SOURCE_MS
+        if len(order) < self.k or (relaxed and has_time):
+            # What is popular may be what limits ask for; it comes behind all that raced. A page is
+            # not left empty for want of time.
             context = replace(course.context, k=n_race + 2 * self.k)
             placed = filled(placed, replace(course, context=context), self.bundle)
             order, relaxed = self._seated(placed.candidates, fixed)

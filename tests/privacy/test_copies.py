@@ -69,7 +69,7 @@ def test_nobody_else_gets_a_copy(keyed):
 
 @pytest.mark.nightly
 def test_a_hundred_thousand_events_are_copied_whole(keyed):
-    """C12 in full; its seconds stand in benchmarks/PRIVACY.md."""
+    """C12 in full; its seconds stand in benchmarks/RESULTS.md."""
     record = keyed.service.record
     for start in range(0, 100_000, 10_000):
         some = [

@@ -223,6 +223,13 @@ def test_what_candidates_do_not_allow_is_told_and_the_page_stays_full():
     assert served.relaxed == ("creator",)
 
 
+def test_a_page_is_full_though_its_time_is_over():
+    made = bundle(rule("run", by="creator", in_a_row=2))
+    served = shown(made, *LIKED, remaining_ms=lambda: 0.0)
+    assert len(served.items) == 20
+    assert "deadline:sources" in served.degraded
+
+
 def test_where_all_is_of_one_shop_a_rule_about_shops_says_nothing():
     one_shop = [replace(one, shop_id="s1") for one in ITEMS]
     served = shown(bundle(rule("run", by="shop", in_a_row=2), items=one_shop), *LIKED)
