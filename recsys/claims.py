@@ -192,19 +192,40 @@ def _has_sent(history: History) -> bool:
     return bool(((history.type == IMPRESSION) & (history.order != 0)).any())
 
 
+class _Sold(NamedTuple):
+    """The last video somebody watched, what it sells first, and when they last acted on that."""
+
+    watched_ms: int
+    video_idx: int
+    product_idx: int
+    acted_ms: int
+
+
 def sold_there(history: History, catalog: Catalog, at_ms: int) -> tuple[int, Idxs]:
     """The last video or note of a day that was watched, and what it sells first, if that waits.
 
     Waiting is what the person did nothing with yet.
     """
-    start = int(np.searchsorted(history.at_ms, at_ms - WATCHED_DAYS * DAY_MS))
-    for act in range(len(history) - 1, start - 1, -1):
-        if history.type[act] not in (PLAY, VIEW) or not _is_watched(history, act, catalog):
-            continue
-        cards = catalog.cards.row(int(history.item[act]))[:1]
-        acted = history.item[start:][history.type[start:] != IMPRESSION]
-        return int(history.item[act]), cards[~among(cards, acted)].astype(np.int32)
-    return -1, np.empty(0, dtype=np.int32)
+    day_ms = at_ms - WATCHED_DAYS * DAY_MS
+    sold = history.once((catalog.cards, "sold"), lambda: _last_sold(history, catalog))
+    if sold is None or sold.watched_ms < day_ms:
+        return -1, np.empty(0, dtype=np.int32)
+    is_waiting = sold.product_idx >= 0 and sold.acted_ms < day_ms
+    waiting = np.array([sold.product_idx] if is_waiting else [], dtype=np.int32)
+    return sold.video_idx, waiting
+
+
+def _last_sold(history: History, catalog: Catalog) -> _Sold | None:
+    for act in np.flatnonzero((history.type == PLAY) | (history.type == VIEW))[::-1].tolist():
+        if _is_watched(history, act, catalog):
+            break
+    else:
+        return None
+    video_idx = int(history.item[act])
+    product_idx = next(iter(catalog.cards.row(video_idx).tolist()), -1)
+    acts = history.at_ms[(history.item == product_idx) & (history.type != IMPRESSION)]
+    acted_ms = int(acts.max(initial=np.iinfo(np.int64).min))
+    return _Sold(int(history.at_ms[act]), video_idx, product_idx, acted_ms)
 
 
 def _is_watched(history: History, act: int, catalog: Catalog) -> bool:

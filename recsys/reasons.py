@@ -212,12 +212,8 @@ class Explainer:
 
     def _claim(self, item_idx: int, claims: Claims) -> str | None:
         """What an item's claim to a seat is: its campaign, else whom it is meant for."""
-        campaigns = self.catalog.campaigns
-        entries = campaigns.take(campaigns.item == item_idx).running(self.context.at_ms)
-        for offer, reason in _OF_OFFER:
-            named = entries.name[entries.offer == offer].tolist()
-            if named:
-                return self._sentence(reason, campaigns.names[named[0]])
+        if len(self.catalog.campaigns) and (said := self._of_campaign(item_idx)):
+            return said
         meant = words_of(int(self.catalog.audience[item_idx]))
         for word in self.context.standing.words:
             treated = claims.treated.get((self.context.scene, word), ())
@@ -230,6 +226,15 @@ class Explainer:
         if EventType.ORDER in mine.type.tolist():
             return self._sentence(Reason.DUE, "")
         return self._sentence(Reason.SENT if mine.order.any() else SELECTION, "")
+
+    def _of_campaign(self, item_idx: int) -> str | None:
+        campaigns = self.catalog.campaigns
+        entries = campaigns.take(campaigns.item == item_idx).running(self.context.at_ms)
+        for offer, reason in _OF_OFFER:
+            named = entries.name[entries.offer == offer].tolist()
+            if named:
+                return self._sentence(reason, campaigns.names[named[0]])
+        return None
 
     def _reason(self, item_idx: int, own_idx: int, act: int, is_basket: bool) -> Reason:
         if is_basket:

@@ -46,7 +46,7 @@ SHARE = signal.SIGUSR1
 # So long a thread that computes keeps others waiting: a list that reads the record waits for its
 # turn several times, and with Python's own 5 ms a new bundle, or a flood of events being written,
 # made lists take several times as long.
-TURN_S = 0.0005
+TURN_S = 0.001
 
 
 def listening(host: str, port: int) -> socket.socket:
