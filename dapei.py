@@ -61,7 +61,7 @@ BENCH: dict[str, tuple[str, str]] = {
     ),
     "serving": (
         "serving.bench_cli",
-        "Lists next to a bare endpoint in one run, events, a swap of the bundle, a start.",
+        "Lists, alone and with Redis, next to a bare endpoint; events, a start, changes, memory.",
     ),
     "faults": (
         "serving.bench_faults_cli",

@@ -19,6 +19,8 @@ from training.config import TrainConfig, train_config
 from training.fit import Progress
 
 REFUSED = 3
+# Cleaning up takes less; a supervisor waits for longer.
+AGAIN_S = 5.0
 
 HomeOption = Annotated[Path, typer.Option(envvar="DAPEI_HOME", help="The shop's home folder.")]
 ConfigOption = Annotated[
@@ -56,19 +58,22 @@ def stoppable() -> Iterator[Callable[[], None]]:
     """End by SIGTERM as by Ctrl-C: what is half written is removed on the way out.
 
     What is given is for long loops: it ends them if a library swallowed the first attempt, as
-    callbacks from compiled code do.
+    callbacks from compiled code do. Where no loop asks, it is tried again every `AGAIN_S`.
     """
     asked = []
 
     def stop(*_: object) -> None:
         asked.append(True)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         sys.exit(128 + signal.SIGTERM)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGALRM)}
     try:
         yield lambda: stop() if asked else None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from recsys.errors import BundleError, ConfigError, InvalidInput
 from recsys.pointer import bundle_ids, pointed
 from recsys.signing import VerifyKey
 from tests.training.planted_home import ITEMS, N_DAYS, START, events, planted_home, record_events
+from training.terminal import stoppable
 
 QUICK = """
 [train]
@@ -278,6 +280,18 @@ def test_cycle_that_goes_on_survives_an_error(tmp_path):
     child.communicate(timeout=30)
     assert b"config_error" in first
     assert b"seed is not a whole number" in first + second
+
+
+def test_who_is_told_to_stop_stops_though_a_library_swallows_it(monkeypatch):
+    monkeypatch.setattr("training.terminal.AGAIN_S", 0.05)
+    times = 0
+    with pytest.raises(SystemExit), stoppable():
+        while times < 3:
+            with suppress(SystemExit):
+                os.kill(os.getpid(), signal.SIGTERM)
+            times += 1
+            time.sleep(10)
+    assert times == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -186,7 +186,7 @@ POPULAR_ONLY = {
                 *("creators", "choices"),
             )
         },
-        "popular": {"weight": 1.0},
+        "popular": {"weight": 1.0, "limit": N_ITEMS},
     },
     "objective": {"buy": 1},
 }
