@@ -60,16 +60,19 @@ def stoppable() -> Iterator[Callable[[], None]]:
     What is given is for long loops: it ends them if a library swallowed the first attempt, as
     callbacks from compiled code do. Where no loop asks, it is tried again every `AGAIN_S`.
     """
-    asked = []
+    asked: list[int] = []
 
-    def stop(*_: object) -> None:
-        asked.append(True)
+    def stop(number: int, _frame: object = None) -> None:
+        asked.append(number)
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        if asked[0] == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + signal.SIGTERM)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGALRM)}
+    numbers = signal.SIGTERM, signal.SIGINT, signal.SIGALRM
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield lambda: stop() if asked else None
+        yield lambda: stop(asked[0]) if asked else None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():

@@ -282,13 +282,16 @@ def test_cycle_that_goes_on_survives_an_error(tmp_path):
     assert b"seed is not a whole number" in first + second
 
 
-def test_who_is_told_to_stop_stops_though_a_library_swallows_it(monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_who_is_told_to_stop_stops_though_a_library_swallows_it(number, error, monkeypatch):
     monkeypatch.setattr("training.terminal.AGAIN_S", 0.05)
     times = 0
-    with pytest.raises(SystemExit), stoppable():
+    with pytest.raises(error), stoppable():
         while times < 3:
-            with suppress(SystemExit):
-                os.kill(os.getpid(), signal.SIGTERM)
+            with suppress(error):
+                os.kill(os.getpid(), number)
             times += 1
             time.sleep(10)
     assert times == 1
