@@ -7,14 +7,7 @@ from functools import cache
 import numpy as np
 
 from data.mapping_columns import Column, Fault, sentence
-from recsys.events import (
-    EARLIEST_AT,
-    LATEST_AT,
-    NUMBER_BOUNDS,
-    PROPS_BYTES,
-    TEXT_LIMITS,
-    millis,
-)
+from recsys.events import EARLIEST_AT, LATEST_AT, NUMBER_BOUNDS, PROPS_BYTES, TEXT_LIMITS, millis
 
 SURROGATES = range(0xD800, 0xE000)
 

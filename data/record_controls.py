@@ -12,15 +12,7 @@ from sqlalchemy import Connection, Text, bindparam, func, select, update
 from data.privacy import Privacy
 from data.record_audit import Deed, note
 from data.record_rows import EventRow, ServedRow
-from data.record_statements import (
-    Prepared,
-    as_keys,
-    counted,
-    counter,
-    known_users,
-    listed,
-    upsert,
-)
+from data.record_statements import Prepared, as_keys, counted, counter, known_users, listed, upsert
 from data.record_store import Store
 from data.record_tables import aliases, anonymous, controls, users
 from recsys.controls import DAY_MS, Age, Controls, Purpose

@@ -24,8 +24,10 @@ class Bar(NamedTuple):
         Positions that may not come at all, not if they are durable products, not if videos.
     needs
         Categories of which no durable may come.
-    open, closed
-        Shape (n_items,). Only what is True may come; what is True may not.
+    on_sale
+        Whether only what is on sale may come.
+    closed
+        Shape (n_items,). What is True may not come.
     meant
         Who the person is, bits of `Audience`: what is meant for others only may not come.
     timed
@@ -38,7 +40,7 @@ class Bar(NamedTuple):
     durables: Idxs = NOBODY
     videos: Idxs = NOBODY
     needs: Idxs = NOBODY
-    open: Mask | None = None
+    on_sale: bool = False
     closed: tuple[Mask, ...] = ()
     meant: int | None = None
     timed: bool = False
@@ -78,7 +80,7 @@ class Bars:
     def of(cls, bars: Iterable[Bar], catalog: Catalog, at_ms: int) -> Self:
         """All of the bars, in one."""
         anywhere, durables, videos = list[Idxs](), list[Idxs](), list[Idxs]()
-        needs, masks, closed = list[Idxs](), list[Mask](), list[Mask]()
+        needs, closed, is_sold = list[Idxs](), list[Mask](), False
         fewer, meant, is_timed = list[tuple[Idxs, Idxs]](), -1, False
         for bar in bars:
             anywhere.append(bar.items)
@@ -87,8 +89,7 @@ class Bars:
             needs.append(bar.needs)
             closed += bar.closed
             is_timed |= bar.timed
-            if bar.open is not None:
-                masks.append(bar.open)
+            is_sold |= bar.on_sale
             if bar.meant is not None:
                 meant = bar.meant
             if len(bar.fewer):
@@ -100,7 +101,7 @@ class Bars:
             n_anywhere=sum(map(len, anywhere)),
             n_durables=sum(map(len, durables)),
             needs=_joined(needs),
-            open=np.logical_and.reduce(masks) if masks[1:] else masks[0] if masks else NO_MASK,
+            open=catalog.on_sale if is_sold else NO_MASK,
             published_ms=catalog.published_ms
             if is_timed and catalog.latest_ms > at_ms
             else NO_TIMES,

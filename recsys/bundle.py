@@ -23,13 +23,7 @@ from recsys.interactions import Taste
 from recsys.mix import Mix
 from recsys.models.base import Model
 from recsys.overlay import Overlay
-from recsys.pipeline import (
-    SCORERS,
-    Context,
-    Pipeline,
-    Scored,
-    Scorer,
-)
+from recsys.pipeline import SCORERS, Context, Pipeline, Scored, Scorer
 from recsys.ranker import Ranker, check_ranker
 from recsys.reach import every_group, reached
 from recsys.ruled import Ruled

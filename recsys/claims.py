@@ -22,14 +22,7 @@ from recsys.ids import hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
-from recsys.pipeline import (
-    Context,
-    Course,
-    Pipeline,
-    Placed,
-    Source,
-    in_turn,
-)
+from recsys.pipeline import Context, Course, Pipeline, Placed, Source, in_turn
 from recsys.seats import seating
 from recsys.tiers import Treatment
 

@@ -11,11 +11,7 @@ from typing import Any
 import numpy as np
 
 from recsys.bundle import Bundle
-from recsys.catalog import (
-    Catalog,
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.comparison import Comparison, compare
 from recsys.contenders import Contender
 from recsys.events import PLATFORM_NUMBERS, PLATFORMS, EventType, Platform

@@ -10,10 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from recsys.catalog import (
-    Catalog,
-    Kind,
-)
+from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.histories import UNDATED, Histories
 from recsys.interactions import DAY_MS, Taste, Weighting

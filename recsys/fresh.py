@@ -15,15 +15,7 @@ from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because
 from recsys.models.creators import trust
-from recsys.pipeline import (
-    VIDEOS_FIRST,
-    Context,
-    Course,
-    Floats,
-    Pipeline,
-    Placed,
-    Source,
-)
+from recsys.pipeline import VIDEOS_FIRST, Context, Course, Floats, Pipeline, Placed, Source
 from recsys.seats import seating
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.

@@ -10,24 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import (
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Idxs, Kind
 from recsys.events import PLATFORMS
 from recsys.ids import Ints, Mask
 from recsys.links import Links
 from recsys.metrics import METRICS, Estimate, Judged, PerPerson, judge
-from recsys.variety import (
-    Traits,
-    at_rank,
-    coverage,
-    distinct,
-    diversity,
-    firsts,
-    gini,
-    mean_of,
-)
+from recsys.variety import Traits, at_rank, coverage, distinct, diversity, firsts, gini, mean_of
 
 # Parts of the persons by how many events they had before, first and last number; None: no end.
 PARTS: dict[str, tuple[int, int | None]] = {

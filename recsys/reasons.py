@@ -16,11 +16,7 @@ from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
 from recsys.models.base import Because
-from recsys.pipeline import (
-    Context,
-    Pipeline,
-    Source,
-)
+from recsys.pipeline import Context, Pipeline, Source
 from recsys.scenes import About, scene_named
 from recsys.sentences import LANGUAGES, Reason
 

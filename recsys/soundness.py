@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 
 from recsys.arrays import flat
 from recsys.campaigns import Campaigns, Offer
-from recsys.catalog import (
-    Catalog,
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.errors import BundleError
 from recsys.facts import COLUMNS, Facts
 from recsys.ids import IdMap

@@ -17,14 +17,7 @@ from recsys.ids import Mask, hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.ladder import filled
 from recsys.models.base import Because
-from recsys.pipeline import (
-    MAX_SCORED,
-    SOURCE_MS,
-    Context,
-    Course,
-    Placed,
-    Source,
-)
+from recsys.pipeline import MAX_SCORED, SOURCE_MS, Context, Course, Placed, Source
 from recsys.ruled import Capping, Exposing, Orders
 from recsys.seats import Limit
 from recsys.stages import barring

@@ -12,11 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsys.catalog import (
-    Catalog,
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.ids import Ints, Mask
 from recsys.links import Links
 from recsys.metrics import Estimate

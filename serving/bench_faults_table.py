@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.home import Home
-from serving.bench_faults import (
-    Broken,
-    Press,
-    killed_workers,
-    rolling_restart,
-    swapped_bundles,
-)
+from serving.bench_faults import Broken, Press, killed_workers, rolling_restart, swapped_bundles
 from serving.bench_faults_crowd import event_flood, held_loop, slow_clients
 from serving.bench_faults_cut import cut_redis
 from serving.bench_faults_disk import failed_fsync, failed_writes

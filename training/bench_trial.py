@@ -7,12 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.catalog import (
-    Catalog,
-    Idxs,
-    Item,
-    Kind,
-)
+from recsys.catalog import Catalog, Idxs, Item, Kind
 from recsys.events import EventType
 from recsys.histories import UNDATED, Histories, History
 from recsys.ids import Ints, Mask

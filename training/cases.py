@@ -117,8 +117,8 @@ def held_out_cases(shop: Shop, acts: Sequence[HeldOut], taste: Taste) -> Iterato
         if item_idx is None:
             item_idx = beyond.setdefault(act.item_id, len(shop.catalog) + len(beyond))
         targets.setdefault(act.user_id, set()).add(item_idx)
-    known = sorted({item_idx for items in targets.values() for item_idx in items})
-    known = known[: len(known) - len(beyond)]
+    asked = {item_idx for items in targets.values() for item_idx in items}
+    known = sorted(asked - set(beyond.values()))
     at_ms = max(shop.until_ms, int(shop.catalog.published_ms[known].max(initial=0)))
     for user_id, items in targets.items():
         yield Case(

@@ -6,11 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.catalog import (
-    Catalog,
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.interactions import Row, Rows
 from recsys.links import Links
 from recsys.models.base import Because, Ranking, Scores, check_fitted

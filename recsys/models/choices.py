@@ -6,10 +6,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.catalog import (
-    Catalog,
-    Kind,
-)
+from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.ids import Ints
 from recsys.interactions import Row, Rows

@@ -7,10 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys import kernels_vectors
-from recsys.catalog import (
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Idxs, Kind
 from recsys.links import Links
 from recsys.models.base import Ranking, Scores
 

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recsys import kernels_best, kernels_lists
-from recsys.catalog import (
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Idxs, Kind
 from recsys.ids import Ints
 from recsys.interactions import Row, Rows
 from recsys.links import spans

@@ -10,9 +10,9 @@ from recsys.offers import open_to
 from recsys.pipeline import Context
 
 
-def on_sale(_context: Context, catalog: Catalog) -> Bar:
+def on_sale(_context: Context, _catalog: Catalog) -> Bar:
     """What is switched off or sold out."""
-    return Bar(open=catalog.on_sale)
+    return Bar(on_sale=True)
 
 
 def in_time(context: Context, catalog: Catalog) -> Bar:

@@ -10,9 +10,7 @@ from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
 from recsys.histories import History
 from recsys.interactions import Row
-from recsys.pipeline import (
-    Context,
-)
+from recsys.pipeline import Context
 from recsys.stages import STAGES, barring
 from tests.planted import NOW, event, item
 

@@ -7,13 +7,7 @@ import pytest
 
 from recsys.errors import RecsysError
 from serving.bench_faults_cut import cut_redis, redis_far_away
-from serving.bench_faults_redis import (
-    Redis,
-    emptied_redis,
-    frozen_redis,
-    killed_redis,
-    one_for_all,
-)
+from serving.bench_faults_redis import Redis, emptied_redis, frozen_redis, killed_redis, one_for_all
 from tests.faults.defects import PATIENT_OF_REDIS, needs
 
 SHORT = {

@@ -4,13 +4,7 @@ import signal
 
 import pytest
 
-from serving.bench_faults import (
-    Broken,
-    Press,
-    killed_workers,
-    rolling_restart,
-    swapped_bundles,
-)
+from serving.bench_faults import Broken, Press, killed_workers, rolling_restart, swapped_bundles
 from tests.faults.defects import EAGER, KEEPING, PLAIN_STOP, TWO_READS
 
 # The machine of a test does other things, too; what is asserted does not depend on the rate.

@@ -17,11 +17,7 @@ from hypothesis import strategies as st
 from recsys.arrays import flat
 from recsys.bundle import check
 from recsys.bundle_files import MANIFEST, SIGNATURE, read, read_manifest, write
-from recsys.catalog import (
-    Catalog,
-    Idxs,
-    Kind,
-)
+from recsys.catalog import Catalog, Idxs, Kind
 from recsys.errors import BundleError
 from recsys.links import Links
 from recsys.models.base import Ranking, Scores, parameters

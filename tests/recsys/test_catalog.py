@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from recsys import arrays
-from recsys.catalog import (
-    Catalog,
-    Item,
-    Kind,
-)
+from recsys.catalog import Catalog, Item, Kind
 from recsys.errors import InvalidItem
 from recsys.links import Links
 from tests.planted import item

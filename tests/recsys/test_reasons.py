@@ -5,9 +5,7 @@ import pytest
 from recsys.catalog import Catalog, Item, Kind
 from recsys.events import EventType
 from recsys.models.base import Because
-from recsys.reasons import (
-    TITLE_SHOWN,
-)
+from recsys.reasons import TITLE_SHOWN
 from recsys.recommend import Request, recommend
 from recsys.sentences import LANGUAGES, Reason
 from tests.planted import NOW, Fixed, bundle_of, event, history_of, item

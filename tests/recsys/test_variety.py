@@ -4,10 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys import variety
-from recsys.catalog import (
-    Catalog,
-    Kind,
-)
+from recsys.catalog import Catalog, Kind
 from recsys.links import Links
 from recsys.variety import Takers, Traits, at_rank, coverage, distinct, diversity, gini, mean_of
 from tests.planted import item

@@ -16,15 +16,7 @@ from training.simulation.over_http import Far
 from training.simulation.shopfront import Near, Shopfront
 from training.simulation.stories import Told
 from training.simulation.stories_balance import shares
-from training.simulation.telling import (
-    SEEDS,
-    STORIES,
-    known_from,
-    lines,
-    table,
-    told,
-    unproved,
-)
+from training.simulation.telling import SEEDS, STORIES, known_from, lines, table, told, unproved
 from training.simulation.world import Size, World, lived
 from training.terminal import ConfigOption, bars, complain, configured, stoppable
 

@@ -4,9 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from recsys.catalog import (
-    Kind,
-)
+from recsys.catalog import Kind
 from recsys.interactions import Row
 from recsys.links import spans
 from recsys.models.base import Ranking
