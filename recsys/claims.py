@@ -29,9 +29,9 @@ from recsys.tiers import Treatment
 SOURCE = "claims"
 # So many of the newest that claim seats at one moment are looked at.
 MAX_CLAIMING = 200
-# Of its kind's seats the second and every fifth from there on is for who claims one; in a live
-# session the goods of the session come before all else.
-FIRST_SEAT, EVERY = 1, 5
+# Of its kind's seats the second and every fifth from there on is for who claims one, of one or
+# two the first; in a live session the goods of the session come before all else.
+FIRST_SEAT, EVERY, FEW_SEATS = 1, 5, 2
 LIVE_SCENE, HOME, AFTER_ORDER = "live", "home", "post_checkout"
 # A model of this name says of the person's own items how likely each is bought again within days;
 # so likely is due, and so many at once are reminded of.
@@ -132,8 +132,13 @@ class Claims:
         """Nothing of the person's own: the item's campaign or audience is the reason."""
         return [None] * len(items)
 
-    def joined(self, placed: Placed, course: Course, claimed: Claimed) -> Placed:
+    def joined(self, placed: Placed, course: Course, claimed: Claimed, shown: int) -> Placed:
         """The list with the claimed items seated in it, each kind's among its own, up to k.
+
+        Parameters
+        ----------
+        shown
+            So many of the list are asked for; the rest is there to be chosen from.
 
         Returns
         -------
@@ -153,11 +158,19 @@ class Claims:
         *both, counts = kernels_place.joined(
             *(old.items, old.scores, old.parts, new),
             *(course.catalog.kind, kinds),
-            *(0 if every == 1 else FIRST_SEAT, every),
+            _first_seats(kinds, every, shown, course.pipeline.video_share),
+            every,
         )
         n_videos = int(counts[0]) if has_videos else 0
         shares = n_videos, len(both[0]) - n_videos, course.pipeline.video_share
         return replace(placed, candidates=Candidates(*both).take(seating(*shares, context.k)))
+
+
+def _first_seats(kinds: Idxs, every: int, k: int, video_share: float) -> NDArray[np.int64]:
+    """Of each kind's seats the first that is for who claims one, in a list of k."""
+    shares = np.where(kinds == Kind.VIDEO, video_share, 1 - video_share)
+    n_seats = k * shares.round(6) if len(kinds) > 1 else np.array([k])
+    return np.where((every == 1) | (n_seats <= FEW_SEATS), 0, FIRST_SEAT)
 
 
 def resting(scene: str, row: Row, catalog: Catalog, models: Mapping[str, Model]) -> Idxs:

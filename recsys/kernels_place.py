@@ -10,6 +10,7 @@ from recsys.kernels import (
     I1,
     I4,
     I4_2D,
+    I8,
     INT,
     REAL,
     inside,
@@ -308,7 +309,7 @@ def _are_among(items: NDArray[np.int32], new: NDArray[np.int32]) -> NDArray[np.b
     return found
 
 
-@kernel(I4, F8, F8_2D, I4, I1, I4, INT, INT)
+@kernel(I4, F8, F8_2D, I4, I1, I4, I8, INT)
 def joined(
     items: NDArray[np.int32],
     scores: NDArray[np.float64],
@@ -316,14 +317,14 @@ def joined(
     new: NDArray[np.int32],
     kind_of: NDArray[np.int8],
     kinds: NDArray[np.int32],
-    first: int,
+    firsts: NDArray[np.int64],
     every: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """A list with new items at seats of their own, kind by kind, each kind's among its own.
 
-    Of each kind the new ones have the seat `first` and every `every`-th from there on; the old ones
-    keep their order, less those that are new as well. A new one has the score of who stands before
-    it, as it is of no scale with what others are ranked by.
+    Of each kind the new ones have its seat in `firsts` and every `every`-th from there on; the old
+    ones keep their order, less those that are new as well. A new one has the score of who stands
+    before it, as it is of no scale with what others are ranked by.
 
     Returns
     -------
@@ -334,7 +335,7 @@ def joined(
     found_scores, found_parts = np.empty(n + m), np.zeros((len(parts) + 1, n + m))
     end = 0
     for kind in range(len(kinds)):
-        start, old_at, new_at, seat, last, is_begun = end, 0, 0, first, 0.0, False
+        start, old_at, new_at, seat, last, is_begun = end, 0, 0, firsts[kind], 0.0, False
         while True:
             while old_at < n and (kind_of[items[old_at]] != kinds[kind] or is_new[old_at]):
                 old_at += 1

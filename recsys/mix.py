@@ -1,13 +1,13 @@
 """How much of a mixed list is for sale: learned of each person from watching, buying and staying.
 
-What a kind of item brings a seat, and what a visit full of products does to coming back, are drawn
-to what is usual as far as the person's own past is short. Between the bounds an operator sets, the
-share is the best of: half of what products bring times the logarithm of their share, the same of
-videos, and what the share changes about coming back. The logarithms say that further seats bring
-less, so that neither kind takes all; without the last term the shares are as what the kinds bring.
+What a kind of item brings a seat is drawn to what is usual as far as the person's own past is
+short. Between the bounds an operator sets, the share is the best of: half of what products bring
+times the logarithm of their share, the same of videos, and what the share changes about coming
+back. The logarithms say that further seats bring less, so that neither kind takes all; without the
+last term the shares are as what the kinds bring.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys import kernels_visits
+from recsys import kernels_seen
 from recsys.catalog import Catalog
 from recsys.histories import UNDATED, Histories
-from recsys.ids import hash64
 from recsys.interactions import Acts, Row, Taste
-from recsys.kernels_visits import ACTS, GAINS, N_SUMS, SEEN, VISITS
+from recsys.kernels_seen import ACTS, GAINS, N_SUMS, SEEN
+from recsys.staying import SPELL_MS, Staying, Trials, chance
 
 Floats = NDArray[np.float64]
 
@@ -28,17 +28,11 @@ Floats = NDArray[np.float64]
 N_LEVELS = 9
 # Acts nobody told an impression of stand for so many seats: a third of what is seen is acted on.
 SEATS_AN_ACT = 3.0
-# A day with fewer impressions says nothing of how much of it was for sale.
-LEAST_SEEN = 5
-# Coming back is looked for so many days.
-STAYING_DAYS = 7
-# A person's own slope of coming back counts as the usual one where squares of their shares, about
-# their mean, come to so much.
-PRIOR_SQUARES = 2.0
+# Fewer impressions say nothing of how much of what people see is for sale.
+LEAST_SEEN = 10
 # How many seats of what is usual a person's own may count against.
 PRIORS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 PERSONS_ASKED = 20_000
-FINEST = 2.0**-64
 
 
 class Share(NamedTuple):
@@ -60,8 +54,9 @@ class Mix:
         So many commercial items (products, and what carries the 广告 mark) may follow each other;
         0 means any number.
     exploration
-        The share of lists of known persons that get any share between the bounds, each as likely,
-        so that it stays known what shares do; 0 to 1.
+        The share of known persons whose lists are one step (an eighth of what lies between the
+        bounds) beside the best share for a spell of 28 days, up or down as chance has it, so that
+        it is learned what shares do to coming back; 0 to 1.
     half_life_days
         After this long what was seen counts half, as what was done does; 0 means no decay.
     video, product
@@ -71,48 +66,68 @@ class Mix:
     usual
         Learned: the usual share of products among what people see.
     staying
-        Learned: how many more days of the next week people come back on after a visit of products
-        only than after one of videos only.
+        Learned: which part of their visits people leave out (below 0), or come more often, where
+        lists are of products only rather than of videos only; on the careful side of what is known.
     """
 
-    floor: float = 0.2
+    floor: float = 0.05
     ceiling: float = 0.6
     in_row: int = 3
-    exploration: float = 0.05
+    exploration: float = 0.5
     half_life_days: float = 60.0
     video: float = 1.0
     product: float = 1.0
     prior_seats: float = 40.0
     usual: float = 0.5
-    staying: float = 0.0
+    staying: float = Staying().careful
 
-    def share(self, row: Row, catalog: Catalog, seed: int) -> Share:
-        """The share of products for one person's row; the same for the same seed."""
+    def share(self, row: Row, catalog: Catalog, user_id: str | None) -> Share:
+        """The share of products for one person's row; the same through a spell while it is."""
         acts = row.acts
-        if acts is None or len(acts.events) == 0:
+        if user_id is None or acts is None or len(acts.events) == 0:
             # Nobody's list is tried out on: it is the same for all of whom nothing is known.
             return Share(self._level(self.best(NOTHING)), 1.0)
-        sums = self.seen_by(acts, catalog)[0].tolist()
-        return self._drawn(self._level(self.best(sums)), seed)
+        levels, last = self.levels, len(self.levels) - 1
+        best = levels.index(self._level(self.best(self.seen_by(acts, catalog)[0].tolist())))
+        step = self.step(chance(user_id, acts.at_ms // SPELL_MS))
+        level = min(max(best + step, 0), last)
+        told = sum(
+            chance for step, chance in self._steps() if min(max(best + step, 0), last) == level
+        )
+        return Share(levels[level], told)
+
+    def step(self, lot: float) -> int:
+        """By how many levels a lot between 0 and 1 moves somebody's share: −1, 0 or 1."""
+        if lot >= self.exploration:
+            return 0
+        return 1 if lot < self.exploration / 2 else -1
+
+    def drawn(self, lot: float) -> float:
+        """The same as a share."""
+        return self.step(lot) * (self.ceiling - self.floor) / (N_LEVELS - 1)
+
+    def _steps(self) -> tuple[tuple[int, float], ...]:
+        aside = self.exploration / 2
+        return ((-1, aside), (0, 1 - self.exploration), (1, aside))
 
     def seen_by(self, acts: Acts, catalog: Catalog) -> Floats:
-        """Shape (n_persons, N_SUMS). What each person saw, did and came back for.
+        """Shape (n_persons, N_SUMS). What each person saw and did.
 
-        Of each kind, videos before products: gains, impressions, acts; then visits, and over these
-        the sums of the share of products, of days come back on, of the square of the one, of both.
+        Of each kind, videos before products: gains, impressions, acts. An act on a product is what
+        that product's seat brought if it was on a screen within a day before; what a video's cards
+        sold, the video's brought; and what somebody looked for themselves, none.
         """
         events = acts.events
-        found: Floats = kernels_visits.visited(
+        found: Floats = kernels_seen.seen_and_done(
             events.item,
             events.type,
             events.at_ms,
             acts.weights,
             acts.histories.offsets,
             catalog.kind,
+            (catalog.cards.offsets, catalog.cards.targets),
             self.half_life_days,
             acts.at_ms,
-            STAYING_DAYS,
-            LEAST_SEEN,
         )
         return found
 
@@ -121,7 +136,7 @@ class Mix:
         video, product = self.rates(sums)
         # What a day more is worth, a seat: a visit has as many seats as this list.
         day = self.usual * product + (1 - self.usual) * video
-        peak = _peak(product, video, 2 * self.slope(sums) * day)
+        peak = _peak(product, video, 2 * self.staying * day)
         return min(max(peak, self.floor), self.ceiling)
 
     def rates(self, sums: Sequence[float]) -> tuple[float, float]:
@@ -132,11 +147,6 @@ class Mix:
             (max(gains[0], 0.0) + prior * self.video) / (video_seats + prior),
             (max(gains[1], 0.0) + prior * self.product) / (product_seats + prior),
         )
-
-    def slope(self, sums: Sequence[float]) -> float:
-        """How many days of the next week a visit of products only costs (below 0) or brings."""
-        squares, products = about_means(sums)
-        return (products + PRIOR_SQUARES * self.staying) / (squares + PRIOR_SQUARES)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -149,22 +159,28 @@ class Mix:
     def _level(self, share: float) -> float:
         return min(self.levels, key=lambda level: abs(level - share))
 
-    def _drawn(self, best: float, seed: int) -> Share:
-        levels = self.levels
-        chance = (hash64(f"mix {seed}") + 0.5) * FINEST
-        share = best
-        if chance < self.exploration:
-            share = levels[min(int(chance / self.exploration * len(levels)), len(levels) - 1)]
-        told = self.exploration / len(levels)
-        return Share(share, told + (1 - self.exploration if share == best else 0.0))
+    def fitted(
+        self,
+        histories: Histories,
+        user_ids: Callable[[int], str],
+        taste: Taste,
+        catalog: Catalog,
+        at_ms: int,
+    ) -> "Mix":
+        """The same with what is usual learned from everybody's histories up to a moment.
 
-    def fitted(self, histories: Histories, taste: Taste, catalog: Catalog, at_ms: int) -> "Mix":
-        """The same with what is usual learned from everybody's histories up to a moment."""
-        mix = replace(self, half_life_days=taste.weighting.half_life_days)
+        Parameters
+        ----------
+        user_ids
+            By position in the histories: who was drawn follows from the id.
+        """
+        measured = Trials.of(histories, user_ids, catalog, at_ms, self.drawn).measured()
+        staying = Staying().after(measured and measured.lasting)
+        mix = replace(self, half_life_days=taste.weighting.half_life_days, staying=staying.careful)
         acts = taste.acts(histories, at_ms)
         sums = mix.seen_by(acts, catalog)
         seen = sums[(sums[:, SEEN : SEEN + 2] > 0).all(axis=1), SEEN : SEEN + 2].sum(axis=0)
-        if seen.sum() >= LEAST_SEEN * 2:
+        if seen.sum() >= LEAST_SEEN:
             mix = replace(mix, usual=float(seen[1] / seen.sum()))
         seats = np.array([seats_of(one, mix.usual) for one in sums.tolist()]).sum(axis=0)
         gains = sums[:, GAINS : GAINS + 2].sum(axis=0)
@@ -173,10 +189,7 @@ class Mix:
             return mix
         video, product = gains / seats
         mix = replace(mix, video=float(video), product=float(product))
-        mix = replace(mix, prior_seats=mix._prior_seats(acts, catalog))
-        squares, products = np.array([about_means(one) for one in sums.tolist()]).sum(axis=0)
-        # As if everybody together had once seen that shares change nothing.
-        return replace(mix, staying=float(products / (squares + PRIOR_SQUARES)))
+        return replace(mix, prior_seats=mix._prior_seats(acts, catalog))
 
     def _prior_seats(self, acts: Acts, catalog: Catalog) -> float:
         """With how many seats of the usual the first half of the past foretells the second best."""
@@ -198,7 +211,7 @@ def _error(mix: Mix, first: Floats, second: Floats) -> float:
     """How far what both kinds bring later lies from what is foretold, squared, over all seats."""
     total = 0.0
     for before, later in zip(first.tolist(), second.tolist(), strict=True):
-        if not any(before[GAINS:VISITS]):
+        if not any(before):
             continue
         foretold, gains = mix.rates(before), later[GAINS : GAINS + 2]
         for rate, gain, seats in zip(foretold, gains, seats_of(later, mix.usual), strict=True):
@@ -217,18 +230,6 @@ def seats_of(sums: Sequence[float], usual: float) -> tuple[float, float]:
         seen = (0.0, 0.0)
     untold = SEATS_AN_ACT * max(0.0, sum(acts) - sum(seen))
     return seen[0] + (1 - usual) * untold, seen[1] + usual * untold
-
-
-def about_means(sums: Sequence[float]) -> tuple[float, float]:
-    """Of a person's visits: the squares of shares about their mean, and with days come back on.
-
-    About the person's own mean, or who likes the shop much, and is shown many products, would seem
-    to come back for them.
-    """
-    n, shares, days, squares, products = sums[VISITS : VISITS + 5]
-    if n < 2:
-        return 0.0, 0.0
-    return max(squares - shares * shares / n, 0.0), products - shares * days / n
 
 
 def _peak(product: float, video: float, staying: float) -> float:

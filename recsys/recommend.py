@@ -226,24 +226,26 @@ def _rarer(bundle: Bundle, context: Context, request: Request, draw: str) -> _Ma
 
 def _placed(bundle: Bundle, context: Context, request: Request, draw: str) -> _Made:
     """The whole list before it gets texts, and the run that it came of."""
-    course, share = _shared(course_of(bundle, context, request), bundle)
-    placed, course, models = _joined(course.placed(bundle.scorer(context)), course, bundle)
+    course, share = _shared(course_of(bundle, context, request), bundle, request.user_id)
+    placed, course, models = _joined(
+        course.placed(bundle.scorer(context)), course, bundle, request.k
+    )
     placed, course, chances, relaxed = steered(placed, course, bundle, k=request.k, draw=draw)
     return _Made(placed, course, models, chances, relaxed, share)
 
 
-def _shared(course: Course, bundle: Bundle) -> tuple[Course, Share | None]:
+def _shared(course: Course, bundle: Bundle, user_id: str | None) -> tuple[Course, Share | None]:
     """The course with the share of products that is best for the person, and what became of it."""
     mix = bundle.mix_for(course.context)
     if mix is None:
         return course, None
-    share = mix.share(course.context.row, bundle.catalog, course.context.seed)
+    share = mix.share(course.context.row, bundle.catalog, user_id)
     pipeline = replace(course.pipeline, video_share=1 - share.commerce)
     return replace(course, pipeline=pipeline), share
 
 
 def _joined(
-    placed: Placed, course: Course, bundle: Bundle
+    placed: Placed, course: Course, bundle: Bundle, k: int
 ) -> tuple[Placed, Course, Mapping[str, Tells]]:
     """The list with what no model knows seated in it, and who can say why it is there."""
     context, models = course.context, dict[str, Tells]({**bundle.models, **SPEAKING})
@@ -255,7 +257,7 @@ def _joined(
     if bundle.claims is not None:
         claimed = bundle.claims.claimed(context, bundle.catalog, bundle.models)
         if len(claimed.items):
-            placed = bundle.claims.joined(placed, course, claimed)
+            placed = bundle.claims.joined(placed, course, claimed, k)
             course = replace(course, pipeline=claims.with_source(course.pipeline))
             models[claims.SOURCE] = bundle.claims
     return placed, course, models

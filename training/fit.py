@@ -86,7 +86,9 @@ def fit(
 def _about_people(bundle: Bundle, shop: Shop, config: TrainConfig, as_of_ms: int) -> Bundle:
     """The bundle with what an operator set about people, and what was learned within it."""
     mixes = {
-        scene: mix.fitted(shop.histories, bundle.taste, shop.catalog, as_of_ms)
+        scene: mix.fitted(
+            shop.histories, shop.user_ids.texts.__getitem__, bundle.taste, shop.catalog, as_of_ms
+        )
         for scene, mix in config.mixes.items()
     }
     return replace(bundle, mixes=mixes, tiers=config.tiers, treatments=config.treatments)

@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 
 from recsys.events import EventType
 from recsys.interactions import DAY_MS
 from training.sample_goods import Ints
 from training.sample_text import WARES
 from training.simulation.acts import IN_SHOP, Acts, Seen
+from training.simulation.luck import Lot, Luck
 from training.simulation.market import NOTHING, Floats, Mask
 from training.simulation.people import TRUST_BOUGHT, TRUST_FOLLOW
 from training.simulation.wants import Wants
@@ -95,7 +95,7 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class Behaviour:
-    """The people of one world, living; chance is the generator's, and only that.
+    """The people of one world, living; chance is that of one luck, and only that.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Behaviour:
     """
 
     wants: Wants
-    rng: Generator
+    luck: Luck
     n_orders: int = 0
     refunds: list[Acts] = field(default_factory=list)
 
@@ -116,13 +116,15 @@ class Behaviour:
         there = pages.items != NOTHING
         items, who = np.where(there, pages.items, 0), pages.who[:, None]
         is_product = market.is_product[items]
-        share = self._watched_share(who, items)
         day = _day(pages.at_ms)
-        opened = self._opens(self.wants.products(who, items, day) + self.wants.nature.feed_base)
+        share = self._watched_share(who, items, day)
+        opened = self.wants.products(who, items, day) + self.wants.nature.feed_base > (
+            self.luck.logistic(Lot.OPENS, day, who, items)
+        )
         opened &= is_product & (market.stock[items] > 0)
         selling = (is_product | market.is_ad[items]) & there
         good = np.where(is_product, opened, share > ENOUGH)
-        examined = self._examined(pages.who, selling, good) & there
+        examined = self._examined(pages.who, selling, good, day) & there
         watched_s = share * self.wants.longest_s(items)
         spent_s = examined * np.where(is_product, np.where(opened, PAGE_S, GLANCE_S), watched_s)
         at_ms = pages.at_ms[:, None] + (1_000 * (np.cumsum(spent_s, axis=1) - spent_s)).astype(int)
@@ -146,7 +148,7 @@ class Behaviour:
         market, day, wares = self.wants.market, _day(at_ms), np.arange(len(WARES))[None, :]
         wanted = self.wants.people.likings(who[:, None], wares)
         wanted = wanted + self.wants.needed(who[:, None], wares, day)
-        ware = np.argmax(wanted + self.rng.gumbel(size=wanted.shape), axis=1)
+        ware = np.argmax(wanted + self.luck.gumbel(Lot.WANTS, day, who[:, None], wares), axis=1)
         sold = np.flatnonzero(
             market.is_product & market.out(int(at_ms.max(initial=0))) & (market.stock > 0)
         )
@@ -155,13 +157,14 @@ class Behaviour:
         fits = market.quality[sold] - self.wants.dear(who[:, None], sold[None, :])
         fits = np.where(market.ware[sold] == ware[:, None], fits, -np.inf)
         has_any = np.asarray(np.isfinite(fits).any(axis=1))
-        order = np.argsort(-(fits + self.rng.gumbel(size=fits.shape)), axis=1)
+        noise = self.luck.gumbel(Lot.FINDS, day, who[:, None], sold[None, :])
+        order = np.argsort(-(fits + noise), axis=1)
         nothing, place = np.full(len(who), NOTHING), np.full(len(who), IN_SHOP)
         best = Seen(who, sold[order[:, 0]], at_ms, nothing, nothing, place).take(has_any)
         # Who looks for something compares: the second best is looked at first, and not bought.
         rows, second = np.arange(len(who)), order[:, min(1, len(sold) - 1)]
         other = best._replace(item=sold[second][has_any], at_ms=best.at_ms - COMPARING_MS)
-        dwell_s = np.round(3 + self.rng.exponential(PAGE_S, len(other.who)), 1)
+        dwell_s = self._dwell_s(other)
         compared = Acts.of(EventType.VIEW, other, seconds=dwell_s)
         has_other = np.isfinite(fits[rows, second])[has_any]
         return Acts.joined([compared.take(has_other), *self._open(best, nothing[has_any])])
@@ -173,26 +176,30 @@ class Behaviour:
         self.refunds = [one for one in later if len(one)]
         return [one for one in due if len(one)]
 
-    def _opens(self, utility: Floats) -> Mask:
-        """A logit against doing nothing."""
-        opened: Mask = self.rng.logistic(size=utility.shape) < utility
-        return opened
+    def _dwell_s(self, seen: Seen) -> Floats:
+        """Seconds on the pages of products."""
+        stays = self.luck.exponential(Lot.STAYS, _day(seen.at_ms), seen.who, seen.item)
+        return np.round(3 + PAGE_S * stays, 1)
 
-    def _watched_share(self, who: Ints, items: Ints) -> Floats:
+    def _watched_share(self, who: Ints, items: Ints, day: float) -> Floats:
         """Share of each video that is watched, if it is looked at; 0 for products."""
         shape = self.wants.nature.watch_shape
-        stays = self.rng.exponential(size=items.shape) ** (1.0 / shape)
+        stays = self.luck.exponential(Lot.WATCHES, day, who, items) ** (1.0 / shape)
         seconds = self.wants.usual_s(items) * np.exp(LIKED_SHOWS * self.wants.liked(who, items))
         longest_s = np.maximum(self.wants.longest_s(items), 1.0)
         share = np.minimum(1.0, seconds * stays / longest_s)
         return np.where(self.wants.market.is_product[items], 0.0, share)
 
-    def _examined(self, who: Ints, selling: Mask, good: Mask) -> Mask:
+    def _examined(self, who: Ints, selling: Mask, good: Mask, day: float) -> Mask:
         """The cascade: a place is looked at if the one before was, and one went on."""
         load = np.cumsum(selling, axis=1) / np.arange(1, selling.shape[1] + 1)
         is_tired = selling & (load > self.wants.people.patience[who][:, None])
         goes_on = self.wants.nature.persistence + LIKED_ADDS * good - TIRED_TAKES * is_tired
-        went = self.rng.random(selling.shape) < np.minimum(goes_on, GOES_ON_MOST)
+        # Lists of other scenes are of other lengths: luck in one is not luck in the next.
+        width = selling.shape[1]
+        places = width * width + np.arange(width)[None, :]
+        lot = self.luck.even(Lot.GOES_ON, day, who[:, None], places)
+        went = lot < np.minimum(goes_on, GOES_ON_MOST)
         examined = np.ones(selling.shape, dtype=np.bool_)
         examined[:, 1:] = np.cumprod(went[:, :-1], axis=1, dtype=np.int64) > 0
         return examined
@@ -207,14 +214,16 @@ class Behaviour:
         plays = Acts.of(EventType.PLAY, seen, seconds=seconds, duration_s=length_s)
         notes = Acts.of(EventType.VIEW, seen, seconds=seconds)
         after = seen._replace(at_ms=seen.at_ms + (1_000 * seconds).astype(np.int64))
-        liked = share > ENOUGH
+        liked, day = share > ENOUGH, _day(seen.at_ms)
         acts = [plays.take(length_s > 0), notes.take(length_s == 0)]
         for kind, chance in REACTIONS.items():
-            did = after.take(liked & (self.rng.random(len(share)) < chance))
+            lot = self.luck.even(Lot.REACTS + kind, day, seen.who, seen.item)
+            did = after.take(liked & (lot < chance))
             acts.append(Acts.of(kind, did))
             if kind is EventType.FOLLOW:
                 self.wants.people.gain_trust(did.who, market.creator[did.item], TRUST_FOLLOW)
-        did = after.take((share < LITTLE) & (self.rng.random(len(share)) < DISLIKED))
+        lot = self.luck.even(Lot.DISLIKES, day, seen.who, seen.item)
+        did = after.take((share < LITTLE) & (lot < DISLIKED))
         return [*acts, Acts.of(EventType.DISLIKE, did), *self._from_cards(after.take(liked))]
 
     def _from_cards(self, seen: Seen) -> list[Acts]:
@@ -222,21 +231,24 @@ class Behaviour:
         market, nature = self.wants.market, self.wants.nature
         cards, who = market.cards[seen.item], seen.who[:, None]
         is_there = (cards != NOTHING) & (market.stock[cards] > 0)
-        wanted = self.wants.products(who, np.maximum(cards, 0), _day(seen.at_ms))
+        day, goods = _day(seen.at_ms), np.maximum(cards, 0)
+        wanted = self.wants.products(who, goods, day)
         trusted = self.wants.people.trusted(seen.who, market.creator[seen.item])
         wanted = wanted + nature.card_base + nature.trust_weight * trusted[:, None]
-        wanted = np.where(is_there, wanted + self.rng.gumbel(size=wanted.shape), -np.inf)
+        noise = self.luck.gumbel(Lot.TAKES_CARD, day, who, goods)
+        wanted = np.where(is_there, wanted + noise, -np.inf)
         rows, best = np.arange(len(wanted)), np.argmax(wanted, axis=1)
-        chosen = wanted[rows, best] > self.rng.gumbel(size=len(rows))
+        chosen = wanted[rows, best] > self.luck.gumbel(Lot.TAKES_NONE, day, seen.who, seen.item)
         card = seen.take(chosen, item=cards[rows, best][chosen])
         return self._open(card, market.creator[seen.item][chosen])
 
     def _open(self, seen: Seen, creators: Ints) -> list[Acts]:
         """Pages of products, and what is bought there, of a sort one piece; whose video sold it."""
-        dwell_s = np.round(3 + self.rng.exponential(PAGE_S, len(seen.who)), 1)
-        utility = self.wants.needed(seen.who, self.wants.market.ware[seen.item], _day(seen.at_ms))
+        dwell_s, day = self._dwell_s(seen), _day(seen.at_ms)
+        utility = self.wants.needed(seen.who, self.wants.market.ware[seen.item], day)
         utility = utility - self.wants.dear(seen.who, seen.item) + self.wants.nature.order_base
-        wanted = np.flatnonzero(self._opens(utility))
+        lot = self.luck.logistic(Lot.BUYS, day, seen.who, seen.item)
+        wanted = np.flatnonzero(lot < utility)
         wares = self.wants.market.ware[seen.item[wanted]]
         _, firsts = np.unique(np.stack([seen.who[wanted], wares]), axis=1, return_index=True)
         bought = self._in_stock(seen, wanted[np.sort(firsts)])
@@ -260,13 +272,16 @@ class Behaviour:
         market, people = self.wants.market, self.wants.people
         numbers = self.n_orders + 1 + np.arange(len(seen.who))
         self.n_orders += len(seen.who)
-        people.bought_day[seen.who, market.ware[seen.item]] = _day(seen.at_ms)
+        day = _day(seen.at_ms)
+        people.bought_day[seen.who, market.ware[seen.item]] = day
         orders = Acts.of(
             EventType.ORDER, seen, order=numbers, amount_minor=market.price_minor[seen.item]
         )
-        given_back = orders.take(self.rng.random(len(orders)) < self.wants.nature.refunds)
+        lot = self.luck.even(Lot.GIVES_BACK, day, seen.who, seen.item)
+        given_back = orders.take(lot < self.wants.nature.refunds)
         if len(given_back):
-            late_ms = (REFUND_DAYS * DAY_MS * (0.5 + self.rng.random(len(given_back)))).astype(int)
+            late = self.luck.even(Lot.GIVES_BACK_LATE, day, given_back.who, given_back.item)
+            late_ms = (REFUND_DAYS * DAY_MS * (0.5 + late)).astype(int)
             self.refunds.append(given_back.turned(EventType.REFUND, given_back.at_ms + late_ms))
         return orders
 

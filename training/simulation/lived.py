@@ -13,6 +13,7 @@ from recsys.catalog import Item
 from recsys.events import EventType, ServedList, moment
 from recsys.histories import History
 from recsys.interactions import DAY_MS
+from recsys.mix import Mix
 from recsys.recommend import Request, recommend
 from training.config import TrainConfig
 from training.sample_goods import TASTES, Ints
@@ -31,6 +32,8 @@ LIST_K = 20
 COLD_MOST = COLD + 0.9
 PAGE_S = 40.0
 BETWEEN_MS = 60_000
+# How much is for sale is the matter of one story; the lists of all others are half and half.
+HALF = Mix(floor=0.5, ceiling=0.5)
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +55,9 @@ class Lived:
         """The world of a seed; nothing is evaluated and reciprocal ranks order its lists."""
         more = [*of_old(), *of_today()]
         world = World.drawn(seed, Size(n_people=PEOPLE, is_small=True), more)
-        shop = Near(Home(folder), world.item_ids, TrainConfig().unscored)
+        config = TrainConfig().unscored
+        config = replace(config, mixes={**config.mixes, "home": HALF})
+        shop = Near(Home(folder), world.item_ids, config)
         lived(world, shop, DAYS, learn_every=DAYS)
         return cls(world, shop, world.start_ms + DAY_MS // 2)
 

@@ -16,11 +16,9 @@ from training.simulation.world import Size, World, lived
 
 # The shop learns from what people did elsewhere before its first list, then twice more.
 BEFORE_DAYS, DAYS, LEARN_EVERY = 8, 30, 15
-PEOPLE = 120
+PEOPLE = 1_000
 # Of the retention of a shop that sells nothing, so much must be kept.
 KEPT = 0.98
-# Without a learned share lists are half and half, as a scene is that says nothing.
-HALF = Mix(floor=0.5, ceiling=0.5, in_row=0, exploration=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +35,12 @@ def fixed(share: float) -> Arm:
 
 
 LEARNED = Arm(name="learned", mix=TrainConfig().mixes["home"])
-CONTENT, COMMERCE = fixed(0.0), fixed(1.0)
+# Without a learned share lists are half and half, as a scene is that says nothing.
+CONTENT, HALF, COMMERCE = fixed(0.0), fixed(0.5), fixed(1.0)
 
 
 def outcome(seed: int, arm: Arm, n_people: int = PEOPLE) -> Totals:
-    """What thirty days with a share come to; the same people, tastes and chances in every arm."""
+    """What thirty days with a share come to; the same people, tastes and luck in every arm."""
     with tempfile.TemporaryDirectory() as folder:
         world = World.drawn(seed, Size(n_people=n_people, is_small=True))
         config = TrainConfig().unscored
@@ -56,7 +55,7 @@ def outcome(seed: int, arm: Arm, n_people: int = PEOPLE) -> Totals:
 def balance(seed: int) -> Figures:
     """The learned share against all commerce and all content; then half and half against them."""
     content, commerce = outcome(seed, CONTENT), outcome(seed, COMMERCE)
-    both = (outcome(seed, LEARNED), outcome(seed, Arm(name="half", mix=HALF)))
+    both = (outcome(seed, LEARNED), outcome(seed, HALF))
     return Figures(*(_margin(one, content, commerce) for one in both))
 
 

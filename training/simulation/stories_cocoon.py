@@ -13,6 +13,7 @@ from training.simulation.acts import IN_SHOP
 from training.simulation.behaviour import Behaviour, Pages
 from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived, padded
+from training.simulation.luck import Luck
 from training.simulation.people import COLD, WARM
 from training.simulation.stories import Story
 from training.simulation.wants import Wants
@@ -39,12 +40,12 @@ def _closed(bundle: Bundle) -> Bundle:
 def _kept(lived: Lived, bundle: Bundle) -> float:
     """Mean over people of one taste each, one of every taste."""
     world = lived.world
-    people, rng = deepcopy(world.people), np.random.default_rng(SEED)
+    people = deepcopy(world.people)
     one_each = np.arange(len(TASTES))
     people.steady[one_each] = COLD
     people.steady[one_each, one_each] = WARM
     people.walk[one_each] = 0.0
-    behaviour = Behaviour(Wants(people, world.market, world.behaviour.wants.nature), rng)
+    behaviour = Behaviour(Wants(people, world.market, world.behaviour.wants.nature), Luck(SEED))
     stock, pasts = world.market.stock.copy(), _pasts(lived)
     entropies = []
     first = _entropy(lived, lived.listed(History.empty(), bundle=bundle))

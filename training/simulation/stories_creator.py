@@ -12,6 +12,7 @@ from training.simulation.acts import IN_SHOP
 from training.simulation.behaviour import Behaviour, Pages
 from training.simulation.ground import Figures, in_lived
 from training.simulation.lived import Lived, padded
+from training.simulation.luck import Luck
 from training.simulation.people import WARM
 from training.simulation.planted import TRUSTED
 from training.simulation.stories import Story
@@ -61,21 +62,19 @@ def _followed(lived: Lived) -> History:
 
 def _orders(lived: Lived, people: Ints, lists: list[Ints], seed: int) -> int:
     """Orders of the creator's new product in all looks at the lists."""
-    market = lived.world.market
+    market, nature = lived.world.market, lived.world.behaviour.wants.nature
     at_ms = np.full(len(people), lived.now_ms)
     pages = Pages(
         people, at_ms, np.arange(len(people)), padded(lists), np.full(len(people), IN_SHOP)
     )
-    product, rng, n_orders = market.positions["new-trusted"], np.random.default_rng(seed), 0
-    for _ in range(TIMES):
+    product, n_orders = market.positions["new-trusted"], 0
+    for time in range(TIMES):
         trusting = deepcopy(lived.world.people)
         trusting.trust[:, market.creators.index(TRUSTED)] = 1.0
         trusting.steady[:, TASTES.index(TASTE)] = WARM
         stocked = replace(market, stock=market.stock + len(people))
         acts = (
-            Behaviour(Wants(trusting, stocked, lived.world.behaviour.wants.nature), rng)
-            .live(pages)
-            .acts
+            Behaviour(Wants(trusting, stocked, nature), Luck(TIMES * seed + time)).live(pages).acts
         )
         n_orders += int(((acts.type == EventType.ORDER) & (acts.item == product)).sum())
     return n_orders

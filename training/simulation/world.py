@@ -6,7 +6,6 @@ from itertools import count
 from typing import Self
 
 import numpy as np
-from numpy.random import Generator
 
 from recsys.events import EventType, moment
 from recsys.interactions import DAY_MS
@@ -16,6 +15,7 @@ from training.sample_people import HOURS, SHANGHAI_HOURS, START_MS
 from training.simulation.acts import IN_SHOP, Acts, Names
 from training.simulation.behaviour import Behaviour, Outcome, Pages
 from training.simulation.figures import Day
+from training.simulation.luck import Lot, Luck
 from training.simulation.market import NOTHING, Floats, Market, Placed
 from training.simulation.nature import Nature
 from training.simulation.people import People
@@ -30,6 +30,8 @@ FEED_K, FEED_VISITS = 10, 0.35
 FEED_LIKING = 0.8
 # Who searches does so this long after coming.
 SEARCHED_MS = 1_200_000
+# Two sorts of visits, and tastes, each with luck of its own every day.
+TO_SHOP, TO_PLATFORM, DRIFT = range(3)
 # What is sold out comes in again after some days.
 RESTOCK_EVERY = 5
 
@@ -68,7 +70,7 @@ class World:
         nature = Nature.drawn(rng)
         market = Market.drawn(rng, is_small=size.is_small, more=more)
         people = People.drawn(rng, size.n_people, nature, market, day=START_MS / DAY_MS)
-        return cls(behaviour=Behaviour(Wants(people, market, nature), rng), seed=seed)
+        return cls(behaviour=Behaviour(Wants(people, market, nature), Luck(seed)), seed=seed)
 
     @property
     def people(self) -> People:
@@ -81,9 +83,9 @@ class World:
         return self.behaviour.wants.market
 
     @property
-    def rng(self) -> Generator:
-        """All chance of this world."""
-        return self.behaviour.rng
+    def luck(self) -> Luck:
+        """All chance of this world's days."""
+        return self.behaviour.luck
 
     @property
     def start_ms(self) -> int:
@@ -108,19 +110,19 @@ class World:
         """
         self.tell_items(shop)
         self.record(shop, self.behaviour.due_refunds(self.start_ms))
-        who, at_ms = self._visitors(self.people.pace * self.people.mood)
+        who, at_ms = self._visitors(self.people.pace * self.people.mood, TO_SHOP)
         # Before it has learned anything there is nothing to look at, but one can search.
         looking = who if shop.is_open else who[:0]
         visits = self.in_shop(shop, "home", looking, at_ms[: len(looking)])
         chance = self.behaviour.wants.nature.search if shop.is_open else 1.0
-        searchers = self.rng.random(len(who)) < chance
+        searchers = self.luck.even(Lot.SEARCHES, self.today, who) < chance
         found = self.behaviour.search(who[searchers], at_ms[searchers] + SEARCHED_MS)
         self.record(shop, [visits.acts, found])
         checkouts = self._after_checkout(shop, Acts.joined([visits.acts, found]))
         outside = self.on_platforms()
         self.record(shop, [outside.acts])
         self.today += 1
-        self.people.drift(self.rng, self.behaviour.wants.nature)
+        self.people.drift(self._luck_of_today(DRIFT), self.behaviour.wants.nature)
         return Day.of(self.today, who, [outside, visits, checkouts], found)
 
     def tell_items(self, shop: Shopfront) -> None:
@@ -138,7 +140,7 @@ class World:
 
     def on_platforms(self) -> Outcome:
         """What people watch on the four platforms, of which the shop hears by their exports."""
-        who, at_ms = self._visitors(np.full(len(self.people), FEED_VISITS))
+        who, at_ms = self._visitors(np.full(len(self.people), FEED_VISITS), TO_PLATFORM)
         items = np.full((len(who), FEED_K), NOTHING)
         market = self.market
         for place in range(len(PLATFORMS)):
@@ -146,7 +148,8 @@ class World:
             there = np.flatnonzero((market.platform == place) & market.out(self.start_ms))
             likings = self.people.likings(who[rows, None], market.ware[there][None, :])
             pull = FEED_LIKING * likings + market.quality[there]
-            order = np.argsort(-(pull + self.rng.gumbel(size=pull.shape)), axis=1)[:, :FEED_K]
+            noise = self.luck.gumbel(Lot.IS_SHOWN, self.today, who[rows, None], there[None, :])
+            order = np.argsort(-(pull + noise), axis=1)[:, :FEED_K]
             items[rows, : order.shape[1]] = there[order]
         nothing = np.full(len(who), NOTHING)
         return self.behaviour.live(Pages(who, at_ms, nothing, items, self.people.platform[who]))
@@ -202,12 +205,20 @@ class World:
         self.record(shop, [outcome.acts])
         return outcome
 
-    def _visitors(self, chance: Floats) -> tuple[Ints, Ints]:
-        """Who comes on this day, and when."""
-        who = np.flatnonzero(self.rng.random(len(chance)) < chance)
-        hours = (self.rng.choice(24, p=HOURS / HOURS.sum(), size=len(who)) - SHANGHAI_HOURS) % 24
-        seconds = hours * 3_600 + self.rng.integers(3_600, size=len(who))
+    def _visitors(self, chance: Floats, where: int) -> tuple[Ints, Ints]:
+        """Who comes on this day, and when.
+
+        The luck of it is the day's own, as all luck here is: see `training.simulation.luck`.
+        """
+        rng = self._luck_of_today(where)
+        who = np.flatnonzero(rng.random(len(chance)) < chance)
+        # Drawn for everybody, so that who comes does not change when another does.
+        hours = rng.choice(24, p=HOURS / HOURS.sum(), size=len(chance))[who]
+        seconds = (hours - SHANGHAI_HOURS) % 24 * 3_600 + rng.integers(3_600, size=len(chance))[who]
         return who, self.start_ms + 1_000 * seconds
+
+    def _luck_of_today(self, what: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, self.today, what))
 
     def _new_id(self) -> str:
         return f"sim-{self.seed}-{next(self._events)}"

@@ -6,6 +6,7 @@ from recsys.interactions import DAY_MS
 from training.sample_people import START_MS
 from training.simulation.acts import IN_SHOP
 from training.simulation.behaviour import Behaviour, Pages
+from training.simulation.luck import Luck
 from training.simulation.market import NOTHING, Market
 from training.simulation.nature import RANGES, Nature
 from training.simulation.people import People
@@ -21,7 +22,7 @@ def living(seed: int = 3, **said) -> Behaviour:
     nature = Nature(**middle | said)
     market = Market.drawn(rng, is_small=True)
     people = People.drawn(rng, N, nature, market, day=START_MS / DAY_MS)
-    return Behaviour(Wants(people, market, nature), rng)
+    return Behaviour(Wants(people, market, nature), Luck(seed))
 
 
 def pages_of(one: Behaviour, items: list[int]) -> Pages:
@@ -60,7 +61,7 @@ def test_longer_videos_hold_more_seconds_and_a_smaller_share():
     has_length = [idx for idx in order if market.duration_s[idx] > 0]
     short, long = has_length[:30], has_length[-30:]
     who = np.arange(N)[:, None]
-    shares = [one._watched_share(who, np.tile(idxs, (N, 1))) for idxs in (short, long)]
+    shares = [one._watched_share(who, np.tile(idxs, (N, 1)), 20_000.0) for idxs in (short, long)]
     seconds = [
         (share * market.duration_s[idxs]).mean()
         for share, idxs in zip(shares, (short, long), strict=True)

@@ -118,7 +118,8 @@ def test_worlds_of_other_seeds_are_others():
 def test_tastes_drift_and_stay_about_what_they_were():
     world = World.drawn(3, SMALL)
     start = world.people.walk.copy()
+    rng = np.random.default_rng(4)
     for _ in range(200):
-        world.people.drift(world.rng, world.behaviour.wants.nature)
+        world.people.drift(rng, world.behaviour.wants.nature)
     assert (world.people.walk != start).all()
     assert world.people.walk.std() < 5 * world.behaviour.wants.nature.drift
