@@ -10,6 +10,8 @@ UNDATED = np.iinfo(np.int64).min
 # Where the sums of a person stand; a video's and a product's lie beside each other.
 GAINS, SEEN, ACTS = 0, 2, 4
 N_SUMS = 6
+# What led to an act is looked for among so many events before it: undated ones have no day to stop.
+MOST_BACK = 500
 
 
 @inside
@@ -35,7 +37,7 @@ def _brought_by(
     """
     offsets, sold = cards
     product, has_video = item[at], False
-    for before in range(at - 1, first - 1, -1):
+    for before in range(at - 1, max(first, at - MOST_BACK) - 1, -1):
         if at_ms[at] != UNDATED and at_ms[at] - at_ms[before] > DAY_MS:
             break
         other = item[before]

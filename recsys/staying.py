@@ -1,4 +1,4 @@
-"""What lists full of products do to coming back: told by people whose share was drawn by chance.
+"""What lists full of products do to coming back: told by people whose share chance moved.
 
 Whoever sees much commerce differs from who sees little of it in many ways, and so does one person
 today from the same person a month ago; comparing what people happened to see can tell the wrong
@@ -35,8 +35,8 @@ N_CODES = SPELLS + 2
 LEAST_DAYS, LEAST_PEOPLE = 14, 20
 # The same study: what a month shows is a third of what years do.
 LASTING = 3.0
-# What is believed before anything was seen: a list of products only costs all visits and half as
-# many again, give or take: commerce drives people away faster than videos bring them back.
+# What is believed before anything was measured, give or take: what a list of products only costs,
+# in visits for each visit. It kept people in the first worlds of the simulated shop.
 USUAL, SPREAD = -1.5, 0.7
 # The shop is wherever videos are not watched.
 PLATFORMS = [

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,6 +9,7 @@ from recsys.catalog import Catalog, Kind
 from recsys.errors import InvalidItem
 from recsys.events import EventType, millis
 from recsys.histories import History
+from recsys.mix import Mix
 from recsys.overlay import Overlay
 from recsys.recommend import Request, recommend
 from tests.planted import NOW, FixedForAll, bundle_of, event, history_of, item
@@ -150,6 +152,24 @@ def test_running_sale_gets_the_second_seat_and_says_why():
     assert reasons["item-1031"] == ("claims", "part of 618")
     # Without the mechanism they are not there.
     assert not {30, 31} & set(shown(bundle_of(catalog, dict(bundle.models))))
+
+
+@pytest.mark.parametrize(("share", "rank"), [(0.05, 0), (0.1, 0), (0.2, 1), (0.5, 1)])
+def test_running_sale_is_first_where_products_have_one_or_two_seats(share, rank):
+    campaigns = {50: (sale(),)}
+    catalog = Catalog.of(
+        [
+            item(n, Kind.VIDEO if n < 40 else Kind.PRODUCT, campaigns=campaigns.get(n, ()))
+            for n in range(80)
+        ]
+    )
+    made = bundle_of(catalog, {"popular": FixedForAll(items=tuple(range(50)))})
+    found = replace(made, mixes={"home": Mix(floor=share, ceiling=share)}).ready()
+    request = Request(scene="home", k=20)
+    served = recommend(request, History.empty(), found, at=NOW, list_id="list-1").served
+    sold = [one.item_id for one in served.items if one.kind == "product"]
+    assert len(sold) == 20 * share
+    assert sold.index("item-1050") == rank
 
 
 def test_many_sales_take_turns_from_list_to_list():
