@@ -10,7 +10,7 @@ from recsys.histories import History
 from training.config import TrainConfig
 from training.simulation.behaviour import Outcome
 from training.simulation.shopfront import Near
-from training.simulation.world import Size, World, lived
+from training.simulation.world import TO_SHOP, Size, World, lived
 
 SMALL = Size(n_people=40, is_small=True)
 
@@ -123,3 +123,17 @@ def test_tastes_drift_and_stay_about_what_they_were():
         world.people.drift(rng, world.behaviour.wants.nature)
     assert (world.people.walk != start).all()
     assert world.people.walk.std() < 5 * world.behaviour.wants.nature.drift
+
+
+def test_who_comes_does_not_change_with_what_was_done_before():
+    worlds = [World.drawn(3, SMALL) for _ in range(2)]
+    # In one of them people looked for something first, and half of them are in a worse mood.
+    who = np.arange(len(worlds[1].people))
+    worlds[1].behaviour.search(who, np.full(len(who), worlds[1].start_ms))
+    worlds[1].people.mood[::2] = 0.5
+    came = [world._visitors(world.people.pace * world.people.mood, TO_SHOP) for world in worlds]
+    others = [who[who % 2 == 1] for who, _ in came]
+    assert (others[0] == others[1]).all()
+    assert set(came[1][0]) < set(came[0][0])
+    times = [dict(zip(*both, strict=True)) for both in came]
+    assert all(times[0][one] == at for one, at in times[1].items())
