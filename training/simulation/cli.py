@@ -37,6 +37,9 @@ StoryOption = Annotated[
     list[int] | None, typer.Option(help="Only this story; may be said more than once.")
 ]
 WorldsOption = Annotated[int, typer.Option(min=1, help="Worlds that stories are told in.")]
+JobsOption = Annotated[
+    int, typer.Option(min=1, help="So many worlds at once; each takes a core and about 1 GB.")
+]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", dir_okay=False, help="Write one object a line: a story in a world."),
@@ -77,6 +80,7 @@ def simulate(
     stories: StoriesOption = False,
     story: StoryOption = None,
     worlds: WorldsOption = ALL_WORLDS,
+    jobs: JobsOption = 1,
     json_file: JsonOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
@@ -87,9 +91,9 @@ def simulate(
     with stoppable():
         if plot is not None:
             check_drawable(plot)
-            draw(shares(SEEDS[:worlds], STEPS), plot)
+            draw(shares(SEEDS[:worlds], STEPS, jobs), plot)
         elif stories or story:
-            tell_stories(story, worlds, json_file, resume=resume)
+            tell_stories(story, worlds, json_file, resume=resume, jobs=jobs)
         elif home is None:
             raise ConfigError("simulate needs a place to live in; allowed: --home DIR or --stories")
         else:
@@ -124,7 +128,12 @@ def live(world: World, shop: Shopfront, days: int, learn_every: int) -> None:
 
 
 def tell_stories(
-    chosen: list[int] | None, worlds: int, json_file: Path | None, *, resume: bool = False
+    chosen: list[int] | None,
+    worlds: int,
+    json_file: Path | None,
+    *,
+    resume: bool = False,
+    jobs: int = 1,
 ) -> None:
     """The table of stories; the exit code is 1 if one is not proved."""
     unknown = sorted(set(chosen or ()) - set(STORIES))
@@ -135,7 +144,7 @@ def tell_stories(
     known = known_from(json_file) if resume and json_file is not None else []
     every: list[Told] = []
     with bars() as progress:
-        for one in told(asked, SEEDS[:worlds], progress, known):
+        for one in told(asked, SEEDS[:worlds], progress, known, jobs):
             every.append(one)
             if json_file is not None:
                 # Told anew is what a later run may take up, whatever becomes of this one.

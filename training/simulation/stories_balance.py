@@ -4,10 +4,12 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from data.home import Home
 from recsys.mix import Mix
 from training.config import TrainConfig
+from training.simulation.at_once import at_once
 from training.simulation.figures import Totals
 from training.simulation.ground import Figures, anew
 from training.simulation.shopfront import Near
@@ -65,13 +67,30 @@ def _margin(one: Totals, content: Totals, commerce: Totals) -> float:
     return min(value, one.retention / (KEPT * content.retention))
 
 
-def shares(seeds: Iterable[int], steps: int) -> list[tuple[float, list[Totals]]]:
-    """What fixed shares come to, from none to all, in several worlds: the points of the plot."""
+class Point(NamedTuple):
+    """One life for a plot: a world, and a fixed share in it."""
+
+    seed: int
+    share: float
+
+
+def shares(seeds: Iterable[int], steps: int, jobs: int = 1) -> list[tuple[float, list[Totals]]]:
+    """What fixed shares come to, from none to all, in several worlds: the points of the plot.
+
+    Parameters
+    ----------
+    jobs
+        So many lives at once, each in a process.
+    """
     chosen = list(seeds)
-    return [
-        (step / steps, [outcome(seed, fixed(step / steps)) for seed in chosen])
-        for step in range(steps + 1)
-    ]
+    points = [Point(seed, step / steps) for step in range(steps + 1) for seed in chosen]
+    totals = iter(at_once(life, points, jobs))
+    return [(step / steps, [next(totals) for _ in chosen]) for step in range(steps + 1)]
+
+
+def life(point: Point) -> Totals:
+    """What thirty days with a fixed share come to in one world."""
+    return outcome(point.seed, fixed(point.share))
 
 
 BALANCE = Story(

@@ -4,11 +4,13 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.table import Table
 
 from recsys.errors import ConfigError
 from training.fit import Progress, quiet
+from training.simulation.at_once import at_once
 from training.simulation.ground import Figures, Ground
 from training.simulation.stories import Story, Told, is_proved
 from training.simulation.stories_abuse import ABUSE
@@ -27,25 +29,53 @@ STORIES: dict[int, Story] = {
 SEEDS = tuple(range(1, 21))
 
 
+class InWorld(NamedTuple):
+    """Which stories are to be told in one world, by their numbers."""
+
+    seed: int
+    numbers: tuple[int, ...]
+
+
 def told(
     stories: Sequence[Story],
     seeds: Sequence[int],
     progress: Progress = quiet,
     known: Sequence[Told] = (),
+    jobs: int = 1,
 ) -> Iterator[Told]:
-    """Every story in every world, world by world; what is known is not told once more."""
-    found = {(one.story.number, one.seed): one for one in known}
-    for done, seed in enumerate(seeds):
+    """Every story in every world, world by world; what is known is not told once more.
+
+    Parameters
+    ----------
+    jobs
+        So many worlds at once, each in a process.
+    """
+    found = {(one.story.number, one.seed): one.figures for one in known}
+    asked = [
+        InWorld(seed, tuple(n.number for n in stories if (n.number, seed) not in found))
+        for seed in seeds
+    ]
+    figures = at_once(figures_in, [one for one in asked if one.numbers], jobs)
+    for done, world in enumerate(asked):
         progress("worlds", done, len(seeds))
-        with tempfile.TemporaryDirectory() as folder:
-            ground = Ground(seed, Path(folder))
-            for story in sorted(stories, key=lambda one: one.is_last):
-                if (story.number, seed) in found:
-                    yield found[story.number, seed]
-                else:
-                    yield Told(story=story, seed=seed, figures=story.tell(ground))
-            ground.close()
+        if world.numbers:
+            for number, one in zip(world.numbers, next(figures), strict=True):
+                found[number, world.seed] = one
+        for story in stories:
+            yield Told(story=story, seed=world.seed, figures=found[story.number, world.seed])
     progress("worlds", len(seeds), len(seeds))
+
+
+def figures_in(world: InWorld) -> list[Figures]:
+    """What stories come to in one world, in the order asked; those that change it come last."""
+    with tempfile.TemporaryDirectory() as folder:
+        ground = Ground(world.seed, Path(folder))
+        found = {
+            number: STORIES[number].tell(ground)
+            for number in sorted(world.numbers, key=lambda one: STORIES[one].is_last)
+        }
+        ground.close()
+    return [found[number] for number in world.numbers]
 
 
 def known_from(file: Path) -> list[Told]:

@@ -118,3 +118,12 @@ def test_stories_hold_in_a_world_and_their_controls_are_red():
     for one in telling.told(stories, [1]):
         assert one.holds, one.plain()
         assert one.is_red, one.plain()
+
+
+@pytest.mark.nightly
+def test_worlds_told_at_once_are_those_told_one_after_the_other():
+    stories = [telling.STORIES[number] for number in (4, 13)]
+    one, many = (
+        [each.plain() for each in telling.told(stories, [1, 2], jobs=jobs)] for jobs in (1, 2)
+    )
+    assert one == many
