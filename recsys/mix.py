@@ -73,7 +73,7 @@ class Mix:
     floor: float = 0.05
     ceiling: float = 0.6
     in_row: int = 3
-    exploration: float = 0.5
+    exploration: float = 0.2
     half_life_days: float = 60.0
     video: float = 1.0
     product: float = 1.0
