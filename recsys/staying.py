@@ -134,21 +134,21 @@ class Trials:
         codes = came.person * N_CODES + came.day // SPELL_DAYS - first
         codes = np.unique(np.concatenate([codes, codes + 1]))
         codes = codes[(codes % N_CODES > 0) & (codes % N_CODES <= SPELLS)]
+        start = (codes % N_CODES + first) * SPELL_DAYS
+        before = came.between(codes // N_CODES, start - SPELL_DAYS, start)
+        since = np.where(before > 0, start, came.first(codes // N_CODES, start) + 1)
+        until = np.minimum(start + SPELL_DAYS, at_ms // DAY_MS)
+        told = until - since >= LEAST_DAYS
+        codes, since, until = codes[told], since[told], until[told]
         lots = [
             drawn(chance(user_ids(code // N_CODES), first + code % N_CODES))
             for code in codes.tolist()
         ]
-        who, start = codes // N_CODES, (codes % N_CODES + first) * SPELL_DAYS
-        before = came.between(who, start - SPELL_DAYS, start)
-        since = np.where(before > 0, start, came.first(who, start) + 1)
-        until = np.minimum(start + SPELL_DAYS, at_ms // DAY_MS)
-        seen = _seen(person * N_CODES + events.at_ms // SPELL_MS - first, events, catalog, codes)
-        told = until - since >= LEAST_DAYS
         return cls(
-            drawn=np.array(lots, dtype=np.float64)[told],
-            seen=seen[told],
-            n_days=(until - since)[told].astype(np.float64),
-            visits=came.between(who, since, until)[told],
+            drawn=np.array(lots, dtype=np.float64),
+            seen=_seen(person * N_CODES + events.at_ms // SPELL_MS - first, events, catalog, codes),
+            n_days=(until - since).astype(np.float64),
+            visits=came.between(codes // N_CODES, since, until),
             before=before[told],
         )
 
