@@ -24,6 +24,8 @@ from recsys.kernels import (
 # it takes to give the group up. What takes `NEVER` is never given up.
 APART, IN_A_ROW, AT_MOST, AT_LEAST, DISTINCT, LEVEL = range(6)
 N_LIMITS, NEVER = 6, 9
+# A list of so many is a page, on which neither kind is missing that has any share.
+PAGE = 10
 # What is kept for last comes before limits of this level are given up, not before those below.
 LATE_LEVEL = 3
 
@@ -279,6 +281,12 @@ def seated(
         place = fixed[seat]
         if place < 0:
             is_due = np.floor((seat + 1) * video_share + 0.5) > n_videos
+            if seat == k - 1 and k >= PAGE:
+                # A kind that has any share has a seat of a page, be it the last.
+                if n_videos == seat and video_share < 1:
+                    is_due = False
+                elif n_videos == 0 and video_share > 0:
+                    is_due = True
             first, second = (videos, products) if is_due else (products, videos)
             n_scarce = n_left if _is_scarce(seat, n_left, tables) else 0
             place, cost = _chosen(first, seat, n_free, n_scarce, is_used, late, tables)

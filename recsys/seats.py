@@ -17,6 +17,7 @@ from recsys.kernels_place import (
     LEVEL,
     N_LIMITS,
     NEVER,
+    PAGE,
 )
 
 # Limits on places are said of a list of so many.
@@ -29,12 +30,17 @@ PRODUCT, N_KINDS = int(Kind.PRODUCT), len(Kind)
 def seats(n_videos: int, n_products: int, video_share: float, k: int) -> Mask:
     """Which of k seats are videos'; every beginning keeps the share to half a seat.
 
+    A kind that has any share has the last seat of a page if it has no other.
     A kind that runs out leaves its seats to the other, so there may be fewer seats than k. The
     answer is remembered and must not be written to.
     """
     k = min(k, n_videos + n_products)
     due = np.floor(np.arange(1, k + 1) * video_share + 0.5)
     are_videos: Mask = np.diff(due, prepend=0) > 0
+    if k >= PAGE and video_share < 1 and are_videos.all():
+        are_videos[-1] = False
+    elif k >= PAGE and video_share > 0 and not are_videos.any():
+        are_videos[-1] = True
     given = int(are_videos.sum())
     if given > n_videos:
         are_videos[np.flatnonzero(are_videos)[n_videos:]] = False

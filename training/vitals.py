@@ -57,6 +57,9 @@ def vitals(bundle: Bundle, shop: Shop, *, seed: int) -> Vitals | None:
     if len(cases) < MIN_PERSONS or len(bundle.catalog) < MIN_ITEMS:
         return None
     k = min(K, len(bundle.catalog) // 4)
+    # How much is for sale is not asked about here, and a small share would hide what is wrong with
+    # products: each scene keeps the shares of its pipeline.
+    bundle = replace(bundle, mixes={})
     lists = [_list(bundle, history, k) for history, _ in cases]
     popular = _popular_alone(bundle)
     plain = [_list(popular, history, k) for history, _ in cases] if popular else [set[int]()]

@@ -69,7 +69,10 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bundle(shop) -> Bundle:
-    return fit(shop, CONFIG, bundle_id="sound", progress=lambda *_: None)
+    made = fit(shop, CONFIG, bundle_id="sound", progress=lambda *_: None)
+    # People of this shop do most with products.
+    home = replace(made.pipelines["home"], video_share=0.4)
+    return replace(made, pipelines={**made.pipelines, "home": home})
 
 
 @pytest.fixture(scope="module")

@@ -225,6 +225,23 @@ def test_list_holds_the_share_and_tells_it(share):
     assert served.mix == {"commerce": share, "probability": 1.0}
 
 
+@pytest.mark.parametrize(("k", "least"), [(9, 0), (10, 1), (12, 1), (20, 1)])
+@pytest.mark.parametrize("share", [0.03, 0.97])
+def test_page_has_a_seat_for_each_kind_that_has_any_share(k, least, share):
+    served = shown(bundle(Mix(floor=share, ceiling=share, in_row=0)), k=k)
+    n_products = sum(one.kind == "product" for one in served.items)
+    assert min(n_products, k - n_products) == least
+    # Where the share comes to less than half a seat it is the last one.
+    kinds = [one.kind for one in served.items]
+    assert k * 0.03 >= 0.5 or len(set(kinds[:-1])) == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_page_of_a_share_of_nothing_has_no_seat_for_it(share):
+    served = shown(bundle(Mix(floor=share, ceiling=share, in_row=0)))
+    assert sum(one.kind == "product" for one in served.items) == 20 * share
+
+
 def test_scene_without_a_mix_keeps_its_pipelines_share():
     served = shown(bundle(None))
     assert served.mix is None

@@ -62,8 +62,11 @@ def test_place_laws(n_videos, n_products, share, k):
     assert len(shown) == len(set(shown)) == min(k, n_videos + n_products)
     own = [i for i in shown if i < 100]
     assert own == list(videos)[: len(own)]
-    # While neither kind has run out, every beginning keeps the share to half a seat.
-    for length in range(1, len(shown) + 1):
+    # A kind with any share has the last seat of a page if it has no other.
+    has_both = 0 < len(own) < len(shown)
+    assert has_both or len(shown) < 10 or not (0 < share < 1 and n_videos and n_products)
+    # While neither kind has run out, every beginning before that keeps the share to half a seat.
+    for length in range(1, len(shown)):
         given_videos = sum(i < 100 for i in shown[:length])
         if given_videos < n_videos and length - given_videos < n_products:
             assert abs(given_videos - length * share) <= 0.5 + 1e-9
