@@ -239,6 +239,17 @@ def _begun(
     return counts, left, is_used, n_free, n_left
 
 
+@inside
+def _is_a_videos(seat: int, k: int, n_videos: int, video_share: float) -> bool:
+    """Whether a seat is a video's by its share; with any, a kind has a seat of a page."""
+    if seat == k - 1 and k >= PAGE:
+        if n_videos == seat and video_share < 1:
+            return False
+        if n_videos == 0 and video_share > 0:
+            return True
+    return bool(np.floor((seat + 1) * video_share + 0.5) > n_videos)
+
+
 @kernel(I1, I4, I4, I4_2D, I4_2D, B1, REAL)
 def seated(
     is_video: NDArray[np.int8],
@@ -280,13 +291,7 @@ def seated(
     for seat in range(k):
         place = fixed[seat]
         if place < 0:
-            is_due = np.floor((seat + 1) * video_share + 0.5) > n_videos
-            if seat == k - 1 and k >= PAGE:
-                # A kind that has any share has a seat of a page, be it the last.
-                if n_videos == seat and video_share < 1:
-                    is_due = False
-                elif n_videos == 0 and video_share > 0:
-                    is_due = True
+            is_due = _is_a_videos(seat, k, n_videos, video_share)
             first, second = (videos, products) if is_due else (products, videos)
             n_scarce = n_left if _is_scarce(seat, n_left, tables) else 0
             place, cost = _chosen(first, seat, n_free, n_scarce, is_used, late, tables)
