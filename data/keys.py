@@ -15,7 +15,8 @@ from recsys.ids import Ints, hash64
 Keys = NDArray[np.uint64]
 Idxs = NDArray[np.int32]
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+# Added before mixing, so that 0 is no fixed point.
+STEP = np.uint64(0x9E3779B97F4A7C15)
 _WORD = 8
 # Small enough for a block's arrays to stay in the processor's cache.
 _BLOCK = 1 << 15
@@ -47,11 +48,11 @@ def _block_keys(texts: pl.Series) -> Keys:
     words = np.ndarray((len(joined) + 1,), dtype="<u8", buffer=joined + bytes(_WORD), strides=(1,))
     lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
     starts = np.cumsum(lengths) - lengths
-    keys = lengths.astype(np.uint64) * _STEP
+    keys = lengths.astype(np.uint64) * STEP
     for place in range(0, int(lengths.max()), _WORD):
         rows = np.flatnonzero(lengths > place)
         left = np.minimum(lengths[rows] - place, _WORD)
-        keys[rows] = mixed(keys[rows] ^ (words[starts[rows] + place] & _KEEP[left])) + _STEP
+        keys[rows] = mixed(keys[rows] ^ (words[starts[rows] + place] & _KEEP[left])) + STEP
     return mixed(keys)
 
 
@@ -99,7 +100,7 @@ def numbered(contents: Keys) -> Keys:
         counted = pl.Series("content", contents[rows]).to_frame()
         nth = counted.select(pl.int_range(pl.len()).over("content"))
         ordinals[rows] = nth.to_series().to_numpy().astype(np.uint64)
-    return mixed(contents + ordinals * _STEP)
+    return mixed(contents + ordinals * STEP)
 
 
 def _no_keys() -> Keys:

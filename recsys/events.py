@@ -59,6 +59,8 @@ class Platform(StrEnum):
 # The number of each platform in arrays, never to change.
 PLATFORMS: tuple[Platform, ...] = tuple(Platform)
 PLATFORM_NUMBERS: dict[Platform, int] = {one: number for number, one in enumerate(PLATFORMS)}
+# Where videos are watched; all else is the shop's own.
+VIDEO_PLATFORMS = (Platform.DOUYIN, Platform.CHANNELS, Platform.KUAISHOU, Platform.XIAOHONGSHU)
 
 
 class Bound(NamedTuple):

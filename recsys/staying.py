@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.catalog import Catalog, Kind
-from recsys.events import PLATFORM_NUMBERS, EventType, Platform
+from recsys.events import PLATFORM_NUMBERS, VIDEO_PLATFORMS, EventType
 from recsys.histories import Histories, History
 from recsys.ids import Ints, hash64
 from recsys.interactions import DAY_MS
@@ -39,10 +39,7 @@ LASTING = 3.0
 # in visits for each visit. It kept people in the first worlds of the simulated shop.
 USUAL, SPREAD = -1.5, 0.7
 # The shop is wherever videos are not watched.
-PLATFORMS = [
-    PLATFORM_NUMBERS[one]
-    for one in (Platform.DOUYIN, Platform.CHANNELS, Platform.KUAISHOU, Platform.XIAOHONGSHU)
-]
+PLATFORMS = [PLATFORM_NUMBERS[one] for one in VIDEO_PLATFORMS]
 FINEST = 2.0**-64
 
 

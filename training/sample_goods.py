@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from recsys.catalog import Item, Kind
-from recsys.events import Platform
+from recsys.events import VIDEO_PLATFORMS, Platform
 from training.sample_text import COMPLEMENTS, PHRASES, ROOTS, SCENES, WARES, Ware
 
 Weights = NDArray[np.float64]
@@ -19,7 +19,7 @@ START = datetime(2026, 8, 1, tzinfo=UTC)
 DAYS = 60
 END = START + timedelta(days=DAYS)
 TASTES = tuple(ROOTS)
-PLATFORMS = (Platform.DOUYIN, Platform.CHANNELS, Platform.KUAISHOU, Platform.XIAOHONGSHU)
+PLATFORMS = VIDEO_PLATFORMS
 
 PRODUCTS_A_WARE = 4
 VIDEOS_A_WARE = 6

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum, auto
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.keys import STEP, mixed
 from training.sample_goods import Ints
 from training.simulation.market import Floats
-
-Bits = NDArray[np.uint64]
 
 
 class Lot(IntEnum):
@@ -56,8 +54,9 @@ class Luck:
         """
         start = np.array([self.seed, lot, int(day)], dtype=np.uint64)
         bits = np.zeros((), dtype=np.uint64)
-        for part in (*start, *of):
-            bits = _mixed(bits ^ np.asarray(part).astype(np.uint64))
+        with np.errstate(over="ignore"):
+            for part in (*start, *of):
+                bits = mixed((bits ^ np.asarray(part).astype(np.uint64)) + STEP)
         # Of 64 bits 53 are told apart; half of one more keeps 0 and 1 out.
         return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
@@ -75,12 +74,3 @@ class Luck:
         """Of mean 1."""
         found: Floats = -np.log(self.even(lot, day, *of))
         return found
-
-
-def _mixed(bits: Bits) -> Bits:
-    """Every bit depends on every other afterwards (the finaliser of SplitMix64)."""
-    with np.errstate(over="ignore"):
-        bits = bits + np.uint64(0x9E3779B97F4A7C15)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
