@@ -240,14 +240,17 @@ def _begun(
 
 
 @inside
-def _is_a_videos(seat: int, k: int, n_videos: int, video_share: float) -> bool:
-    """Whether a seat is a video's by its share; with any, a kind has a seat of a page."""
-    if seat == k - 1 and k >= PAGE:
-        if n_videos == seat and video_share < 1:
-            return False
-        if n_videos == 0 and video_share > 0:
-            return True
-    return bool(np.floor((seat + 1) * video_share + 0.5) > n_videos)
+def _is_a_videos(seat: int, n_before: int, n_sitting: int, last_of: int, share: float) -> bool:
+    """Whether a seat is a video's by its share; with any, a kind has a seat of a page.
+
+    `n_before` videos sit before it and `n_sitting` anywhere; `last_of` is the length of a page
+    whose only free seat it is, or 0.
+    """
+    if last_of > 0 and n_sitting == last_of - 1 and share < 1:
+        return False
+    if last_of > 0 and n_sitting == 0 and share > 0:
+        return True
+    return bool(np.floor((seat + 1) * share + 0.5) > n_before)
 
 
 @kernel(I1, I4, I4, I4_2D, I4_2D, B1, REAL)
@@ -287,11 +290,12 @@ def seated(
     counts, left, is_used, n_free, n_left = _begun(fixed, late, numbers)
     videos, products = _of_kind(is_video, 1, moves), _of_kind(is_video, 0, moves)
     broken, n_videos = np.zeros(n_groups + 1, dtype=np.bool_), 0
-    tables = seats, numbers, counts, left, limits
+    n_sitting, tables = is_video[fixed[fixed >= 0]].sum(), (seats, numbers, counts, left, limits)
     for seat in range(k):
         place = fixed[seat]
         if place < 0:
-            is_due = _is_a_videos(seat, k, n_videos, video_share)
+            last_of = k if n_free == 1 and k >= PAGE else 0
+            is_due = _is_a_videos(seat, n_videos, n_sitting, last_of, video_share)
             first, second = (videos, products) if is_due else (products, videos)
             n_scarce = n_left if _is_scarce(seat, n_left, tables) else 0
             place, cost = _chosen(first, seat, n_free, n_scarce, is_used, late, tables)
@@ -304,6 +308,7 @@ def seated(
                 broken[group] |= _breaks(group, place, seat, n_free, tables)
             broken[-1] |= late[place]
             seats[seat], is_used[place], n_free = place, True, n_free - 1
+            n_sitting += is_video[place]
             _add(counts, numbers, place, 1)
             if not late[place]:
                 n_left -= 1

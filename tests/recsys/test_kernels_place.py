@@ -4,11 +4,11 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys import kernels_place
-from recsys.kernels_place import N_LIMITS, NEVER, seated
+from recsys.kernels_place import N_LIMITS, NEVER, PAGE, seated
 from recsys.seats import seating
 
 
@@ -59,6 +59,21 @@ def test_who_is_fixed_sits_there_and_nobody_else_is_reordered(kinds, share, k, d
     for kind in (0, 1):
         free = [one for one in order if kinds[one] == kind and one not in fixed.values()]
         assert free == sorted(free)
+
+
+@given(
+    share=st.floats(0.01, 0.99),
+    k=st.integers(PAGE, 24),
+    seats=st.sets(st.integers(0, 23), max_size=PAGE - 1),
+    kind=st.integers(0, 1),
+)
+@example(share=0.99, k=PAGE, seats={PAGE - 1}, kind=1)
+@example(share=0.01, k=PAGE, seats={PAGE - 1}, kind=0)
+def test_a_page_has_both_kinds_wherever_chance_or_a_pin_puts_an_item(share, k, seats, kind):
+    kinds = [1] * 40 + [0] * 40
+    fixed = {seat: 39 + 40 * (1 - kind) - seat for seat in seats if seat < k}
+    order, _ = give(kinds, k, share=share, fixed=fixed)
+    assert {kinds[one] for one in order} == {0, 1}
 
 
 @given(n=st.integers(1, 40), data=st.data())
