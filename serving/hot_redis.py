@@ -6,6 +6,7 @@ import random
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -47,12 +48,8 @@ return given
 """
 RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
 
-# The loop itself keeps only weak references to its tasks.
-_GIVING: set["asyncio.Future[None]"] = set()
-
 T = TypeVar("T")
 Ask = Callable[..., Awaitable[Any]]
-Pool = BlockingConnectionPool
 
 
 class RedisHot:
@@ -78,8 +75,8 @@ class RedisHot:
     ) -> None:
         self._rng = rng or random.Random()
         self._read_s = read_s
-        self._reads = _pool(url, read_s)
-        self._forgets = _pool(url, FORGET_S)
+        self._reads = _Lines(url, read_s)
+        self._forgets = _Lines(url, FORGET_S)
         self.breaker = Breaker()
         self.calls = self.failures = 0
 
@@ -144,11 +141,11 @@ class RedisHot:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._reads.aclose()
-        await self._forgets.aclose()
+        await self._reads.close()
+        await self._forgets.close()
 
     async def _asked(
-        self, pool: Pool, budget_s: float, talk: Callable[[Ask, str], Awaitable[T]]
+        self, lines: "_Lines", budget_s: float, talk: Callable[[Ask, str], Awaitable[T]]
     ) -> T | None:
         """What comes of talking to Redis; None when it fails or takes too long."""
         if not self.breaker.may_ask():
@@ -156,7 +153,7 @@ class RedisHot:
         self.calls += 1
         try:
             async with asyncio.timeout(budget_s):
-                found = await _talked(pool, talk)
+                found = await lines.talked(talk)
         except (RedisError, OSError, TimeoutError, ValueError, TypeError, AttributeError) as error:
             # The last three: a reply that is none of ours, as something broken in between sends it.
             self.failures += 1
@@ -181,23 +178,6 @@ class _Connection(Connection):
     run_id = ""
 
 
-def _pool(url: str, wait_s: float) -> Pool:
-    return BlockingConnectionPool.from_url(
-        url,
-        connection_class=_Connection,
-        max_connections=CONNECTIONS,
-        timeout=wait_s,
-        socket_timeout=CONNECT_S,
-        socket_connect_timeout=CONNECT_S,
-        # The library's own default is to try ten times.
-        retry=Retry(NoBackoff(), 0),
-        redis_connect_func=_greet,
-        # The fewer words a connection begins with, the sooner it is there.
-        protocol=2,
-        driver_info=None,
-    )
-
-
 async def _greet(connection: _Connection) -> None:
     await connection.on_connect()
     await connection.send_command("INFO", "server")
@@ -208,40 +188,72 @@ async def _greet(connection: _Connection) -> None:
     connection.run_id = found[1].decode()
 
 
-async def _talked(pool: Pool, talk: Callable[[Ask, str], Awaitable[T]]) -> T:
-    connection = await _connected(pool)
-    is_over = False
-    try:
-        answer = await talk(partial(_ask, connection), connection.run_id)
-        is_over = True
-    finally:
-        if not is_over:
-            # Failed or cancelled: the reply that is still to come must meet nobody else.
-            await connection.disconnect(nowait=True)
-        await pool.release(connection)
-    return answer
+class _Lines:
+    """Connections to a server that are used by turns.
 
+    Parameters
+    ----------
+    wait_s
+        How long one is waited for when all are in use.
+    """
 
-async def _connected(pool: Pool) -> _Connection:
-    taking = asyncio.ensure_future(_taken(pool))
-    try:
-        return await asyncio.shield(taking)
-    except asyncio.CancelledError:
-        # A budget that is over must not end what is nearly there, or slow networks never connect.
-        taking.add_done_callback(partial(_given_back, pool))
-        raise
+    def __init__(self, url: str, wait_s: float) -> None:
+        self._pool = BlockingConnectionPool.from_url(
+            url,
+            connection_class=_Connection,
+            max_connections=CONNECTIONS,
+            timeout=wait_s,
+            socket_timeout=CONNECT_S,
+            socket_connect_timeout=CONNECT_S,
+            # The library's own default is to try ten times.
+            retry=Retry(NoBackoff(), 0),
+            redis_connect_func=_greet,
+            # The fewer words a connection begins with, the sooner it is there.
+            protocol=2,
+            driver_info=None,
+        )
+        # Connections that nobody waits for any more; the loop keeps only weak references.
+        self._left: set[asyncio.Future[None]] = set()
 
+    async def talked(self, talk: Callable[[Ask, str], Awaitable[T]]) -> T:
+        """What comes of talking to the server."""
+        connection = await self._connected()
+        is_over = False
+        try:
+            answer = await talk(partial(_ask, connection), connection.run_id)
+            is_over = True
+        finally:
+            if not is_over:
+                # Failed or cancelled: the reply that is still to come must meet nobody else.
+                await connection.disconnect(nowait=True)
+            await self._pool.release(connection)
+        return answer
 
-async def _taken(pool: Pool) -> _Connection:
-    connection: _Connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-    return connection
+    async def close(self) -> None:
+        """Close every connection, those last that are still being made."""
+        while self._left:
+            await asyncio.wait(self._left)
+        await self._pool.aclose()
 
+    async def _connected(self) -> _Connection:
+        taking = asyncio.ensure_future(self._taken())
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # A budget that is over must not end what is nearly there, or slow networks never
+            # connect.
+            giving = asyncio.ensure_future(self._given_back(taking))
+            self._left.add(giving)
+            giving.add_done_callback(self._left.discard)
+            raise
 
-def _given_back(pool: Pool, taking: "asyncio.Future[_Connection]") -> None:
-    if not taking.cancelled() and taking.exception() is None:
-        giving = asyncio.ensure_future(pool.release(taking.result()))
-        _GIVING.add(giving)
-        giving.add_done_callback(_GIVING.discard)
+    async def _taken(self) -> _Connection:
+        connection: _Connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        return connection
+
+    async def _given_back(self, taking: "asyncio.Future[_Connection]") -> None:
+        with suppress(RedisError, OSError):
+            await self._pool.release(await taking)
 
 
 async def _ask(connection: _Connection, *words: str | bytes) -> Any:

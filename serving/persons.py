@@ -152,6 +152,7 @@ class Persons:
         """Let go of the copies."""
         for task in self._after:
             task.cancel()
+        await asyncio.gather(*self._after, return_exceptions=True)
         await self.hot.close()
 
     @property

@@ -135,16 +135,29 @@ def test_with_copies_the_record_is_read_once_for_all_workers(tmp_path, redis_ser
     assert asyncio.run(_workers(tmp_path, redis_server.url, 2, scenario)) == 1
 
 
-def test_a_thousand_at_once_read_the_record_once(tmp_path, redis_server, current):
+def a_thousand_at_once(tmp_path, redis_server, current) -> tuple[int, int]:
+    """How often the record, and Redis, are asked for a person of whom there is no copy (R24)."""
+
     async def scenario(record, one):
         await act(record, one, 1, "user-5001")
         met = await asyncio.gather(*(one.meet("user-5001", current) for _ in range(1_000)))
         assert all(each.history.item.tolist() == [1] for each in met)
         return one.rebuilt, one.hot.calls
 
-    rebuilt, calls = asyncio.run(_workers(tmp_path, redis_server.url, 1, scenario))
+    return asyncio.run(_workers(tmp_path, redis_server.url, 1, scenario))
+
+
+def test_a_thousand_at_once_read_the_record_once(tmp_path, redis_server, current):
+    rebuilt, calls = a_thousand_at_once(tmp_path, redis_server, current)
     assert rebuilt == 1
     assert calls <= 4
+
+
+def test_a_thousand_that_share_no_reading_would_be_seen(
+    tmp_path, redis_server, current, monkeypatch
+):
+    monkeypatch.setattr(Persons, "meet", lambda self, one, now: self._far(one, now))
+    assert a_thousand_at_once(tmp_path, redis_server, current)[0] > 10
 
 
 class Late(RedisHot):
