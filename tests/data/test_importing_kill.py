@@ -30,6 +30,14 @@ data.histories_build.ROWS_TOGETHER = 10_000
 print("ready", flush=True)
 def slowly(step, done, total):
     time.sleep(0.01)
+if sys.argv.pop() == "hasty":
+    # Every part is seen as soon as it is written, not all of them in one step.
+    sorted_in = data.lake.Draft.add
+    def add(self, runs):
+        for n in sorted_in(self, runs):
+            self.commit()
+            yield n
+    data.lake.Draft.add = add
 mapping, file, home = map(Path, sys.argv[1:])
 now = datetime(2026, 6, 1, tzinfo=UTC)
 data.importing.run_import(mapping, [file], Home(home), now=now, progress=slowly)
@@ -37,8 +45,9 @@ print("done", flush=True)
 """
 
 
-def started(folder: Path, log: Path) -> subprocess.Popen:
-    command = [sys.executable, "-c", SLOW, str(mapping_of(folder)), str(log), str(folder / "home")]
+def started(folder: Path, log: Path, how: str = "whole") -> subprocess.Popen:
+    said = (str(mapping_of(folder)), str(log), str(folder / "home"), how)
+    command = [sys.executable, "-c", SLOW, *said]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     return process
@@ -109,3 +118,18 @@ def test_a_killed_import_leaves_nothing_that_a_reader_sees(tmp_path, log):
     killed_after(tmp_path, log, 0.3)
     manifest = Lake(Home(tmp_path / "home").lake).manifest()
     assert manifest.rows in (0, N_EVENTS)
+
+
+def test_an_import_that_shows_its_parts_one_by_one_would_be_seen(tmp_path, log):
+    process = started(tmp_path, log, "hasty")
+    lake = Lake(Home(tmp_path / "home").lake)
+    while lake.manifest().rows == 0:
+        assert process.poll() is None, "the import ended before anything was seen"
+        time.sleep(0.002)
+    process.kill()
+    process.wait(timeout=30)
+    process.stdout.close()
+    assert lake.manifest().rows not in (0, N_EVENTS)
+    bring(tmp_path, LOG, log)
+    with pytest.raises(AssertionError):
+        check_whole(tmp_path)
