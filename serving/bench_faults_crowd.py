@@ -15,12 +15,18 @@ FLOOD_BATCH = 100
 FLOOD = "flood"
 
 
-def event_flood(home: Home, *, seconds: float = 5.0, lists_per_second: float = 50.0) -> Broken:
+def event_flood(
+    home: Home,
+    *,
+    seconds: float = 5.0,
+    lists_per_second: float = 50.0,
+    program: Sequence[str] = PROGRAM,
+) -> Broken:
     """R15 and R14: as many events as connections can send, and lists beside them.
 
     What was acknowledged must be durable, and memory must not grow with what was not taken.
     """
-    with serving(home.root, workers=2) as served:
+    with serving(home.root, workers=2, program=program) as served:
         before_mb = served.rss_mb()
         steady = under_load(
             served,

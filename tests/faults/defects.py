@@ -62,6 +62,19 @@ def hasty(self, waiting, lists):
     self._record.write([one.batch for one in waiting], lists)
 w.Writer._commit = hasty
 """)
+# Events for which there is no room are acknowledged like any others.
+FORGETFUL = with_defect("""
+import data.writer as w
+from data.record import Outcome
+from recsys.errors import StoreUnavailable
+honest = w.Writer.submit
+async def submit(self, events, received_at):
+    try:
+        return await honest(self, events, received_at)
+    except StoreUnavailable:
+        return [Outcome.ACCEPTED] * len(events)
+w.Writer.submit = submit
+""")
 # The loop itself waits until events are written.
 HELD_LOOP = with_defect("""
 from types import SimpleNamespace

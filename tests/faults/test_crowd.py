@@ -8,7 +8,7 @@ import pytest
 from serving.bench_faults import Broken, Press, under_load
 from serving.bench_faults_crowd import event_flood, slow_clients
 from serving.bench_faults_shop import PROGRAM, serving
-from tests.faults.defects import HELD_LOOP, PATIENT
+from tests.faults.defects import FORGETFUL, HELD_LOOP, PATIENT
 
 
 def check_lists(broken: Broken) -> None:
@@ -37,6 +37,12 @@ def test_more_events_than_may_wait_are_refused_and_what_was_taken_is_there(home)
     broken = event_flood(home, seconds=3, lists_per_second=20)
     check_flood(broken)
     assert broken.more["refused_batches"] > 0
+
+
+def test_events_taken_without_room_for_them_would_be_seen(home):
+    (home.root / "dapei.toml").write_text("[serve]\nmax_waiting_events = 1000\n")
+    broken = event_flood(home, seconds=2, lists_per_second=20, program=FORGETFUL)
+    assert broken.lost
 
 
 def test_clients_that_send_a_byte_a_second_are_cut(home):

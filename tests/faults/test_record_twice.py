@@ -1,8 +1,11 @@
 """The same events again, by two ways, in any order, from wrong clocks (TRUST R06 to R09)."""
 
 import hashlib
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -178,25 +181,39 @@ def test_r09_wrong_clocks_are_set_aside_with_their_reason_and_teach_nothing(shop
     assert all("at" in row.detail for row in kept)
 
 
-@pytest.mark.nightly
-def test_r42_a_million_events_are_copied_under_load_and_put_back(tmp_path):
-    record = Record.open(tmp_path / "record.db")
-    n = 1_000_000
+def is_whole_copy(folder: Path, n: int, copy: Callable[[Record, Path], object]) -> bool:
+    """Whether a copy made while events come holds all that was acknowledged before it began."""
+    record = Record.open(folder / "record.db")
     for start in range(0, n, 10_000):
-        record.append([plain(i) for i in range(start, start + 10_000)], received_at=NOW)
+        events = [plain(i) for i in range(start, min(n, start + 10_000))]
+        record.append(events, received_at=NOW)
     with ThreadPoolExecutor(1) as pool:
-        copying = pool.submit(record.backup, tmp_path / "copy.db")
+        copying = pool.submit(copy, record, folder / "copy.db")
         more = n
         while not copying.done():
             record.append([plain(i) for i in range(more, more + 100)], received_at=NOW)
             more += 100
         copying.result()
-    copy = Record.open(tmp_path / "copy.db")
-    digests = [digest(one, copy.last_seq()) for one in (record, copy)]
-    assert digests[0] == digests[1]
-    assert n <= copy.last_seq() <= more
-    for one in (record, copy):
+    copied = Record.open(folder / "copy.db")
+    last_seq = copied.last_seq()
+    digests = [digest(one, last_seq) for one in (record, copied)]
+    for one in (record, copied):
         one.close()
+    return digests[0] == digests[1] and n <= last_seq <= more
+
+
+@pytest.mark.nightly
+def test_r42_a_million_events_are_copied_under_load_and_put_back(tmp_path):
+    assert is_whole_copy(tmp_path, 1_000_000, Record.backup)
+
+
+def test_r42_a_copy_of_the_file_alone_would_be_seen(tmp_path):
+    (tmp_path / "honest").mkdir()
+    assert is_whole_copy(tmp_path / "honest", 3_000, Record.backup)
+    # What was acknowledged last stands beside the file, in its log of changes.
+    assert not is_whole_copy(
+        tmp_path, 3_000, lambda record, path: shutil.copy(tmp_path / "record.db", path)
+    )
 
 
 def plain(i: int) -> Event:
