@@ -23,7 +23,6 @@ from recsys.interactions import DAY_MS, Row
 from recsys.models.base import Because, Model
 from recsys.models.next_basket import NextBasket
 from recsys.pipeline import Context, Course, Pipeline, Placed, Source, in_turn
-from recsys.seats import seating
 from recsys.tiers import Treatment
 
 SOURCE = "claims"
@@ -163,7 +162,9 @@ class Claims:
         )
         n_videos = int(counts[0]) if has_videos else 0
         shares = n_videos, len(both[0]) - n_videos, course.pipeline.video_share
-        return replace(placed, candidates=Candidates(*both).take(seating(*shares, context.k)))
+        return replace(
+            placed, candidates=Candidates(*both).take(kernels_place.seating(*shares, context.k))
+        )
 
 
 def _first_seats(kinds: Idxs, every: int, k: int, video_share: float) -> NDArray[np.int64]:

@@ -13,10 +13,10 @@ from recsys.catalog import Catalog, Idxs, Kind
 from recsys.histories import History
 from recsys.ids import Ints
 from recsys.interactions import DAY_MS, Row
+from recsys.kernels_place import seating
 from recsys.models.base import Because
 from recsys.models.creators import trust
 from recsys.pipeline import VIDEOS_FIRST, Context, Course, Floats, Pipeline, Placed, Source
-from recsys.seats import seating
 
 # The newest so many race; the others are in histories and on cards, and wait for the next bundle.
 MAX_RACING = 2_000

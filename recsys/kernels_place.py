@@ -253,6 +253,26 @@ def _is_a_videos(seat: int, n_before: int, n_sitting: int, last_of: int, share: 
     return bool(np.floor((seat + 1) * share + 0.5) > n_before)
 
 
+@kernel(INT, INT, REAL, INT)
+def seating(n_videos: int, n_products: int, video_share: float, k: int) -> NDArray[np.int64]:
+    """Who sits where in a list without rules: places among all videos, and behind them products.
+
+    Each kind is taken best first, and every beginning keeps the share to half a seat. A kind that
+    runs out leaves its seats to the other, so there may be fewer than k.
+    """
+    k, videos = min(k, n_videos + n_products), 0
+    found = np.empty(k, dtype=np.int64)
+    for seat in range(k):
+        last_of = k if seat == k - 1 and k >= PAGE else 0
+        is_due = _is_a_videos(seat, videos, videos, last_of, video_share)
+        if (is_due and videos < n_videos) or seat - videos == n_products:
+            found[seat] = videos
+            videos += 1
+        else:
+            found[seat] = n_videos + seat - videos
+    return found
+
+
 @kernel(I1, I4, I4, I4_2D, I4_2D, B1, REAL)
 def seated(
     is_video: NDArray[np.int8],

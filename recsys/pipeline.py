@@ -18,8 +18,8 @@ from recsys.features import Racing, Values
 from recsys.histories import History
 from recsys.ids import Mask
 from recsys.interactions import Row
+from recsys.kernels_place import seating
 from recsys.models.base import Model, Ranking
-from recsys.seats import admitted, seating
 from recsys.tiers import NOBODY, Standing
 
 Floats = NDArray[np.float64]
@@ -320,7 +320,7 @@ class Course:
     def _admitted(self, candidates: Candidates, n: int) -> Candidates:
         order, counts = self._best(candidates, n)
         if len(order) > n:
-            order = order[admitted(*counts, self.pipeline.video_share, n)]
+            order = order[np.sort(seating(*counts, self.pipeline.video_share, n))]
         return candidates.take(order)
 
     def seated(self, candidates: Candidates, k: int) -> Candidates:

@@ -13,9 +13,9 @@ from recsys.errors import InvalidRule
 from recsys.ids import Ints, Mask
 from recsys.interactions import DAY_MS
 from recsys.kernels_place import NEVER
+from recsys.limits import NO_LIMIT, Limit
 from recsys.pacing import MOST, Counts, Promise
 from recsys.rules import By, Effect, Rule
-from recsys.seats import NO_LIMIT, Limit
 
 # A spread is given up before a gap: two of one creator side by side is the worse page.
 SPREAD_LEVEL = 1

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from recsys.catalog import Kind
 from recsys.errors import InvalidRule
 from recsys.events import TEXT_LIMITS, check_text
+from recsys.limits import PER
 from recsys.scenes import SCENES
-from recsys.seats import PER
 
 TIERS = ("new", "returning", "member")
 # What a rule names items by; an item is meant if any of these does.

@@ -16,10 +16,10 @@ from recsys.events import EventType
 from recsys.ids import Mask, hash64
 from recsys.interactions import DAY_MS, Row
 from recsys.ladder import filled
+from recsys.limits import Limit
 from recsys.models.base import Because
 from recsys.pipeline import MAX_SCORED, SOURCE_MS, Context, Course, Placed, Source
 from recsys.ruled import Capping, Exposing, Orders
-from recsys.seats import Limit
 from recsys.stages import barring
 
 PIN, EXPOSURE, EXPLORATION = "pin", "exposure", "exploration"

@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys import kernels_place
-from recsys.kernels_place import N_LIMITS, NEVER, PAGE, seated
-from recsys.seats import seating
+from recsys.kernels_place import N_LIMITS, NEVER, PAGE, seated, seating
 
 
 def give(kinds, k, *, labels=(), share=0.5, **more):
@@ -45,6 +44,16 @@ def test_without_limits_the_kinds_take_turns_as_ever(n, m, share, k):
     order, broken = give([1] * n + [0] * m, k, share=share)
     assert order == seating(n, m, share, k).tolist()
     assert broken == [False]
+
+
+@given(share=st.floats(0, 1), k=st.integers(1, 40))
+def test_every_beginning_keeps_the_share_to_half_a_seat(share, k):
+    videos = np.cumsum(seating(40, 40, share, k) < 40)
+    told = videos - share * np.arange(1, k + 1)
+    # The last seat of a page may be the only one of its kind.
+    n = k - 1 if k >= PAGE else k
+    assert np.all(np.abs(told[:n]) <= 0.5 + 1e-9)
+    assert abs(told[-1]) <= 1.0
 
 
 @given(kinds=KINDS, share=st.floats(0, 1), k=st.integers(1, 20), data=st.data())
