@@ -37,7 +37,7 @@ ORDER = [
     "facts",
     "features",
     "ranker",
-    "seats",
+    "limits",
     "reach",
     "bars",
     "candidates",
