@@ -1,6 +1,5 @@
 """What choices forbid holds on every path to a list: C01, C04, C05, C06, C09, C11, C24."""
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.blocked import Blocked
-from recsys.catalog import Catalog, Item, Kind
+from recsys.catalog import Catalog
 from recsys.controls import FREE, UNREAD, Age, Controls, Purpose, in_use, labels
 from recsys.events import EventType, millis
 from recsys.histories import History
@@ -20,60 +19,19 @@ from recsys.overlay import Overlay
 from recsys.recommend import Request, recommend
 from recsys.scenes import SCENES
 from tests.planted import NOW, FixedForAll, bundle_of, event, history_of
-
-TAGS = ("露营", "辅食", "跑步", "阅读")
-
-
-def made(n: int, kind: Kind = Kind.PRODUCT, **more) -> Item:
-    said = {
-        "title": f"标题{n}",
-        "tags": (TAGS[n % 4],),
-        "category": ("类", str(n % 3)),
-        "creator_id": f"creator-{n % 5}",
-        "sponsored": n % 11 == 0,
-        "promotional": n % 13 == 0,
-        "restricted": n % 7 == 0,
-        "durable": n % 2 == 0,
-    }
-    return Item(item_id=f"item-{1000 + n}", kind=kind, **said | more)
-
-
-ITEMS = [made(n) for n in range(60)] + [made(n, Kind.VIDEO) for n in range(60, 90)]
-CATALOG = Catalog.of(ITEMS)
-MODELS = {
-    "tags": TagProfile(),
-    "popular": FixedForAll(items=tuple(range(89, -1, -1))),
-}
-BUNDLE = bundle_of(CATALOG, MODELS)
-ACTS = st.lists(
-    st.tuples(st.integers(0, 89), st.sampled_from(list(EventType)), st.integers(0, 60)),
-    max_size=12,
-)
-OFF = Controls(is_on=False)
-SILENT = [
+from tests.recsys.controlled import (
+    ACTS,
+    BUNDLE,
+    CATALOG,
+    MINORS,
+    MODELS,
     OFF,
-    UNREAD,
-    FREE.unread(),
-    Controls(is_erased=True),
-    Controls(needs_consent=True),
-    Controls(consents={Purpose.PERSONALISE: False}),
-]
-
-
-def history(acts) -> History:
-    return history_of(
-        CATALOG,
-        *(
-            event(f"item-{1000 + n}", kind, event_id=f"e{k}", at=NOW - timedelta(minutes=ago))
-            for k, (n, kind, ago) in enumerate(acts)
-        ),
-    )
-
-
-def listed(acts=(), controls=FREE, bundle=BUNDLE, user_id="user-5001", **more):
-    request = Request(**{"scene": "home", "k": 20, "user_id": user_id, "controls": controls} | more)
-    past = acts if isinstance(acts, History) else history(acts)
-    return recommend(request, past, bundle, at=NOW, list_id="list-1").served
+    SILENT,
+    TAGS,
+    history,
+    listed,
+    made,
+)
 
 
 @settings(max_examples=15, deadline=None)
@@ -186,9 +144,6 @@ def test_a_title_with_a_blocked_term_is_no_reason():
     past = history_of(catalog, event("item-1004"))
     served = listed(past, Controls(blocked=Blocked.of(["禁词"])), bundle)
     assert not any("禁词" in one.reason for one in served.items)
-
-
-MINORS = [Controls(age=age, has_guardian=True) for age in (Age.MINOR, Age.UNDER_14)]
 
 
 ASKED = {
@@ -393,58 +348,3 @@ def test_what_follows_from_choices(controls, kept, personal, learned):
         personal,
         learned,
     )
-
-
-# C06: what each reason of a tag claims, as regular expression, kinds and acts.
-CLAIMS = [
-    (r"bought (.+) products", Kind.PRODUCT, {EventType.ORDER}),
-    (r"watched (.+) videos", Kind.VIDEO, {EventType.PLAY}),
-    (
-        r"liked (.+) videos",
-        Kind.VIDEO,
-        {
-            *(EventType.LIKE, EventType.FAVOURITE, EventType.SHARE),
-            *(EventType.COMMENT, EventType.FOLLOW),
-        },
-    ),
-    (r"looked at (.+) videos", Kind.VIDEO, set(EventType)),
-    (r"looked at (.+) products", Kind.PRODUCT, set(EventType)),
-]
-IMPERSONAL = {"popular now", "from the shop's selection"}
-
-
-def is_true(reason: str, acts) -> bool:
-    """Whether a reason holds, worked out from the acts alone; an unknown sentence does not."""
-    if reason in IMPERSONAL:
-        return True
-    for pattern, kind, types in CLAIMS:
-        found = re.fullmatch(pattern, reason)
-        if found:
-            return any(
-                ITEMS[n].kind is kind and found[1] in ITEMS[n].tags and act in types
-                for n, act, _ in acts
-            )
-    return False
-
-
-@settings(max_examples=50, deadline=None)
-@given(acts=ACTS)
-def test_every_reason_is_of_the_closed_set_and_true(acts):
-    """C06: 50 persons × 20 items, worked out once more from what they did."""
-    standing = [one for one in acts if one[1] is not EventType.REFUND]
-    for one in listed(acts).items:
-        assert is_true(one.reason, standing), one.reason
-
-
-@settings(max_examples=10, deadline=None)
-@given(acts=ACTS, controls=st.sampled_from([*SILENT, *MINORS]))
-def test_who_is_not_known_gets_no_reason_about_themselves(acts, controls):
-    assert {one.reason for one in listed(acts, controls).items} <= IMPERSONAL
-
-
-def test_a_reason_of_somebody_else_would_be_found_untrue():
-    """The negative control of C06."""
-    served = listed([(0, EventType.ORDER, 5), (4, EventType.ORDER, 5)])
-    told = {one.reason for one in served.items} - IMPERSONAL
-    assert told
-    assert not any(is_true(reason, [(1, EventType.VIEW, 5)]) for reason in told)

@@ -8,80 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.catalog import Catalog, Kind
 from recsys.events import EventType
-from recsys.interactions import Row
 from recsys.mix import Mix
-from recsys.models.base import Ranking
-from recsys.overlay import Overlay
-from recsys.pacing import Counts
-from recsys.recommend import Request, recommend
-from recsys.rule_values import rule_of
 from recsys.rules import DEFAULTS
-from tests.planted import NOW, Fixed, FixedForAll, bundle_of, event, history_of, item
-
-# Positions 0–59 products, 60–119 videos, of 8 categories, 5 creators and 3 shops.
-TRAITS = [
-    {"category": ("类", str(n % 8)), "creator_id": f"c{n % 5}", "shop_id": f"s{n % 3}"}
-    for n in range(120)
-]
-ITEMS = [item(n, tags=("野",) if n % 4 == 0 else (), **TRAITS[n]) for n in range(60)]
-ITEMS += [item(n, Kind.VIDEO, **TRAITS[n]) for n in range(60, 120)]
-NEAR = (*range(0, 40), *range(60, 100))
-POPULAR = (*range(59, 19, -1), *range(119, 79, -1))
-LIKED = [event("item-1055", EventType.LIKE)]
-HOME = {"scenes": ["home"]}
-
-
-class Ready:
-    """What a model says, kept, as a prepared list is."""
-
-    def fit(self, interactions, catalog):
-        super().fit(interactions, catalog)
-        asked = Row(np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.float32))
-        self.kept_ = {kind: super(Ready, self).candidates(asked, 999, kind) for kind in Kind}
-        return self
-
-    def candidates(self, row, k, within):
-        if self.is_personal and len(row) == 0:
-            return Ranking.none()
-        found = self.kept_[within]
-        return Ranking(found.items[:k], found.scores[:k])
-
-
-class Near(Ready, Fixed):
-    """A personal model."""
-
-
-class Popular(Ready, FixedForAll):
-    """The same for everybody."""
-
-
-def rule(effect, rule_id=None, **said):
-    who = {"who": "li", "why": "autumn"}
-    return rule_of(rule_id or effect, {"effect": effect, **who, **said})
-
-
-def bundle(*rules, items=ITEMS, near=NEAR, popular=POPULAR, new=()):
-    catalog = Catalog.of(items)
-    models = {"near": Near(items=near), "popular": Popular(items=popular)}
-    return bundle_of(catalog, models).ruled(rules).now_with(Overlay.of(catalog).with_items(new))
-
-
-def shown(made, *events, k=20, scene="home", list_id="list-1", **more):
-    request = Request(scene=scene, user_id="user-5001", k=k, **more)
-    history = history_of(made.catalog, *events)
-    return recommend(request, history, made, at=NOW, list_id=list_id).served
-
-
-def ids(served):
-    return [one.item_id for one in served.items]
-
-
-def columns(made, served, name):
-    at = made.catalog.ids.find_all(ids(served))
-    return getattr(made.catalog, name)[at].tolist()
-
+from tests.planted import NOW, event, item
+from tests.recsys.steered import (
+    ITEMS,
+    LIKED,
+    RUNGS,
+    bundle,
+    columns,
+    ids,
+    rule,
+    shown,
+)
 
 PLAIN = ids(shown(bundle(), *LIKED))
 
@@ -155,12 +95,6 @@ def test_a_pinned_video_comes_again_though_the_person_saw_it():
 
 
 # Each leaves the list to another rung: the race, popular alone, the newest alone.
-RUNGS = {
-    "race": {},
-    "popular": {"near": ()},
-    "popular of the ladder": {"near": (), "popular": tuple(range(119, -1, -1))},
-    "newest": {"near": (), "popular": ()},
-}
 BLOCK = rule("block", creators=["c1"], categories=["类/3"])
 
 
@@ -326,123 +260,3 @@ def test_the_page_without_rules_shows_one_interest():
     one_interest = tuple(n for n in range(120) if n % 8 == 3)
     made = bundle(near=one_interest, popular=one_interest)
     assert len(set(columns(made, shown(made, *LIKED, k=10), "category"))) == 1
-
-
-# C07: lists of every kind, with any share of ads, over all rungs.
-ADS = st.lists(st.integers(0, 119), unique=True, max_size=119)
-CAP = 0.2
-
-
-def with_ads(ads, sponsored):
-    """The items, some of them ads: what is bought, or what a video promotes by its cards."""
-    return [
-        replace(one, sponsored=n in ads and sponsored, promotional=n in ads and not sponsored)
-        for n, one in enumerate(ITEMS)
-    ]
-
-
-def check_ads(rung, n_lists, ads, sponsored, seed):
-    """So many lists of one world: every ad is marked, there are few, no two side by side."""
-    rules = [*DEFAULTS, rule("spread", by="ad", share=CAP), rule("run", by="ad", in_a_row=1)]
-    new = [item(n, creator_id="c9", sponsored=n % 2 == 0) for n in range(300, 306)]
-    made = bundle(*rules, items=with_ads(set(ads), sponsored), new=new, **RUNGS[rung])
-    paid = {f"item-{1000 + n}" for n in (*ads, 300, 302, 304)}
-    scenes = ("home", "post_checkout", "video", "product", "cart", "live")
-    for number in range(n_lists):
-        k = 1 + (seed + number) % 40
-        events = LIKED if number % 2 else []
-        scene = scenes[number % 6]
-        served = shown(made, *events, k=k, scene=scene, list_id=f"list-{seed}-{number}")
-        marked = {one.item_id for one in served.items if one.ad}
-        assert marked == paid & set(ids(served))
-        assert len(marked) <= CAP * k
-        pairs = zip(served.items, served.items[1:], strict=False)
-        assert not any(one.ad and other.ad for one, other in pairs)
-
-
-@pytest.mark.parametrize("rung", RUNGS)
-@settings(max_examples=10, deadline=None)
-@given(ads=ADS, sponsored=st.booleans(), seed=st.integers(0, 999))
-def test_no_ad_is_unmarked_and_their_share_is_bounded(rung, ads, sponsored, seed):
-    check_ads(rung, 30, ads, sponsored, seed)
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("rung", RUNGS)
-@settings(max_examples=25, deadline=None)
-@given(ads=ADS, sponsored=st.booleans(), seed=st.integers(0, 999))
-def test_no_ad_is_unmarked_in_ten_thousand_lists(rung, ads, sponsored, seed):
-    check_ads(rung, 100, ads, sponsored, seed)
-
-
-def test_without_the_rule_ads_take_what_they_win():
-    """The control: the cap above is what bounds them."""
-    served = shown(bundle(items=with_ads(set(range(40)), True)), *LIKED)
-    assert sum(one.ad for one in served.items) > CAP * 20
-
-
-def lived(goal, *, days=7, per_day=500, new_only=False, seed=0):
-    """Impressions of promised items by day, of lists that arrive at random moments."""
-    rng = np.random.default_rng(seed)
-    said = {"from": NOW, "until": NOW + timedelta(days=days), "items": ["item-1050", "item-1110"]}
-    made = bundle(rule("expose", impressions=goal, **said), near=tuple(range(40)))
-    moments = np.sort(rng.uniform(0, days, int(days * per_day)))
-    counts, opportunities, by_day = {}, 0, np.zeros(days)
-    for number, moment in enumerate(moments):
-        if number % 10 == 0:
-            told = {"expose": Counts(opportunities, dict(counts))}
-            made = replace(made, rules=made.rules.counting(told))
-        at = NOW + timedelta(days=float(moment))
-        request = Request(scene="home", k=10)
-        served = recommend(
-            request, history_of(made.catalog), made, at=at, list_id=f"{seed}-{number}"
-        ).served
-        # People look at the first places more often than at the last.
-        for one in served.items:
-            if rng.random() < 1 / (1 + one.rank / 5):
-                opportunities += 1
-                if one.source == "exposure":
-                    counts[one.item_id] = counts.get(one.item_id, 0) + 1
-                    by_day[int(moment)] += 1
-    return counts, by_day
-
-
-@pytest.mark.parametrize("seed", [1])
-def test_a_promise_is_kept_by_its_end_and_evenly(seed):
-    counts, by_day = lived(120, per_day=120, seed=seed)
-    assert min(counts.values()) >= 120
-    assert sum(counts.values()) <= 2 * 120 * 1.15
-    # Nothing is left for the last tenth, so that nobody waits for traffic that may not come.
-    assert by_day[:6].max() < 2.2 * by_day[:6].mean()
-    assert by_day[:6].min() > 0.4 * by_day[:6].mean()
-
-
-def test_an_impression_that_is_owed_says_so_and_does_not_open_the_list():
-    said = {"from": NOW - timedelta(days=1), "until": NOW + timedelta(days=1)}
-    made = bundle(
-        rule("expose", items=["item-1050"], impressions=10**6, share=0.05, **said),
-        near=tuple(range(40)),
-    )
-    made = replace(made, rules=made.rules.counting({"expose": Counts(10**4, {})}))
-    found = [
-        one
-        for number in range(50)
-        for one in shown(made, *LIKED, list_id=f"list-{number}").items
-        if one.source == "exposure"
-    ]
-    assert len(found) == 50
-    assert {one.reason for one in found} == {"recommended by the shop for a while"}
-    assert min(one.rank for one in found) >= 10
-
-
-def test_new_creators_are_promised_impressions_together():
-    young = [item(300, creator_id="c9", published_at=NOW), item(301, creator_id="c9")]
-    old = [replace(one, published_at=NOW - timedelta(days=99)) for one in ITEMS]
-    said = {"from": NOW - timedelta(days=1), "until": NOW + timedelta(days=1)}
-    one = rule("expose", by="creator", new_days=7, impressions=100, **said)
-    made = bundle(one, items=old, new=young)
-    (exposing,) = made.rules.orders("home", "", int(NOW.timestamp() * 1000)).exposing
-    assert made.catalog.ids[int(exposing.members[0])] == "item-1300"
-    assert exposing.owed[-1] == pytest.approx(100)
-    counted = made.rules.counting({"expose": Counts(1_000, {"item-1301": 60, "item-1300": 40})})
-    assert counted.orders("home", "", int(NOW.timestamp() * 1000)).exposing == ()

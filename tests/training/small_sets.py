@@ -136,3 +136,8 @@ ALL = {
 def trials_of(name, tmp_path):
     """The trials of one of them."""
     return trials(ALL[name](tmp_path / name))
+
+
+def asked(trial):
+    """Targets as lists of positions."""
+    return [targets.tolist() for targets in trial.targets]
