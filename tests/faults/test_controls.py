@@ -15,7 +15,6 @@ import pytest
 from redis.exceptions import RedisError
 
 from data.quarantine import Quarantine
-from serving.hot_redis import _talked
 from serving.persons import Persons
 from tests.data import test_importing as importing
 from tests.faults import test_record_twice as twice
@@ -24,9 +23,9 @@ from tests.faults import test_redis_faults as redis_faults
 keep_lines, held = Quarantine.add, Persons._held
 
 
-async def trusting(hot, pool, _budget_s, talk):
+async def trusting(hot, lines, _budget_s, talk):
     hot.calls += 1
-    return await _talked(pool, talk)
+    return await lines.talked(talk)
 
 
 async def greeting_anybody(connection):
