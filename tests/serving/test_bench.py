@@ -97,7 +97,9 @@ def test_the_command_measures_and_writes_its_figures(tmp_path):
     figures = json.loads(path.read_text())
     assert KEYS | {"ready_ms", "start_to_list_ms", "server_p50_ms", *CHANGES} <= set(figures)
     # From a look of a worker at what changed, which is every half second, to a few of them.
-    assert all(0 < figures[name] < 60_000 for name in CHANGES)
+    # Where the answer to switching it off comes late, every worker has looked meanwhile: 0.
+    assert all(0 <= figures[name] < 60_000 for name in CHANGES)
+    assert min(figures["swap_ms"], figures["fresh_ms"]) > 0
     has_redis = shutil.which("redis-server") is not None
     assert [figures[name] is not None for name in REDIS_FIGURES] == [has_redis] * len(REDIS_FIGURES)
     assert ("NOT MEASURED" in done.output) != has_redis
