@@ -175,7 +175,7 @@ async def is_own(hot: RedisHot, n: int, wait_s: float | None) -> bool | None:
 
 
 def patient_readers(redis_server: Redis, read_s: float) -> tuple[int, int]:
-    """How many readers that nobody cancelled got their own copy, and how many somebody else's."""
+    """How many whom nobody cancelled got their own copy, and how many of all somebody else's."""
 
     async def scenario():
         async with proxied(redis_server.port) as proxy:
@@ -188,16 +188,17 @@ def patient_readers(redis_server: Redis, read_s: float) -> tuple[int, int]:
             seen = await hot.find(user_id, "0", with_copy=True)
             await hot.keep(user_id, "0", seen.mark, user_id.encode() * 50)
 
-        answers = []
+        own = others = 0
         for start in range(0, 10_000, 50):
             # Those that nobody cancels use the connections that the others leave behind.
             hasty = [is_own(hot, n, rng.uniform(0.0002, 0.005)) for n in range(start, start + 50)]
             patient = [is_own(hot, n, None) for n in range(start, start + 5)]
-            answers += await asyncio.gather(*hasty, *patient)
-            if False in answers:
+            answers = await asyncio.gather(*hasty, *patient)
+            own, others = own + answers[50:].count(True), others + answers.count(False)
+            if others:
                 break
         await hot.close()
-        return answers.count(True), answers.count(False)
+        return own, others
 
     return asyncio.run(scenario())
 
